@@ -1,0 +1,40 @@
+//! Viewmill: a stream-processing engine with materialized views over Kafka.
+//!
+//! ```text
+//!  source topics ─► kafka/ ─► task/ ─► processor/ ─► state/ ─► query/ ─► http/
+//!                     ▲         │                      │
+//!                     │         └─ runtime/ runs it ───┘
+//!                     └── one transaction: outputs, changelog, marker, offsets
+//! ```
+//!
+//! An application declares a [`topology`] of sources, processors, stores and sinks, and routes that read its stores through
+//! [`Views`]. The engine runs a task per partition, keeps each task's stores in RocksDB, commits inputs, state and outputs in one
+//! Kafka transaction, and gives state back from the changelog where it is lost. `ARCHITECTURE.md` tells how a record travels.
+//!
+//! Start at [`TopologyBuilder`] for what runs, [`Processor`] for how a record is handled, [`Views`] for reading, and
+//! [`testkit::TopologyTestDriver`] for tests without Kafka.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod codec;
+pub mod metrics;
+pub mod ports;
+pub mod processor;
+pub mod query;
+pub mod record;
+pub mod runtime;
+pub mod state;
+pub mod task;
+pub mod testkit;
+pub mod topology;
+
+pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, StoreKey, StoreValue, Text};
+pub use processor::{
+    Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
+};
+pub use query::{Answer, QueryError, Read, Views};
+pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};
+pub use state::{Change, KeyValueStore};
+pub use topology::{Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};

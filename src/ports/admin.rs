@@ -1,0 +1,42 @@
+//! What is asked of the cluster at start: which topics there are, and to make those that are missing.
+
+use super::PortError;
+
+/// An existing topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Full name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+    /// `cleanup.policy`: `delete`, `compact` or `compact,delete`.
+    pub cleanup_policy: String,
+}
+
+/// A topic to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Full name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+    /// `None`: the broker's default.
+    pub replication_factor: Option<i32>,
+    /// Topic settings, such as `cleanup.policy`.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Administration. Each call blocks at most 30 s.
+pub trait Admin: Send {
+    /// The cluster's id, `None` when it does not tell.
+    fn cluster_id(&mut self) -> Result<Option<String>, PortError>;
+
+    /// For each name the topic, or `None` when it does not exist.
+    fn topics(&mut self, names: &[&str]) -> Result<Vec<Option<TopicInfo>>, PortError>;
+
+    /// Makes a topic; one that appeared meanwhile is not an error.
+    fn create_topic(&mut self, topic: &NewTopic) -> Result<(), PortError>;
+
+    /// Adds partitions up to a total; one that already has as many is not an error.
+    fn grow_topic(&mut self, name: &str, total: i32) -> Result<(), PortError>;
+}

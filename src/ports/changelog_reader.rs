@@ -1,0 +1,58 @@
+//! Reads the task log and changelogs: on restore threads and at start, never on a stream thread.
+
+use std::time::Duration;
+
+use super::PortError;
+use crate::record::{Offset, TopicPartition};
+
+/// One record of the task log or a changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Where it stands.
+    pub offset: Offset,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What one read brought.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// Committed records in offset order; compaction, aborted ones and markers of transactions leave gaps.
+    pub records: Vec<LogRecord>,
+    /// The offset of the next record to read: progress is judged by this, never by seeing a certain record.
+    pub position: Offset,
+    /// True when `position` is the end of the stable log at this moment.
+    pub at_end: bool,
+}
+
+/// The bounds of a partition's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogBounds {
+    /// The first offset that still exists.
+    pub start: Offset,
+    /// The last stable offset: no open transaction before it.
+    pub stable_end: Offset,
+    /// The high watermark.
+    pub end: Offset,
+}
+
+/// Reads committed records of single partitions and the group's stable offsets. Each call blocks at most a few seconds.
+pub trait ChangelogReader: Send {
+    /// The committed offset of a partition in the application's group, `None` when there is none. `Retriable` while a transaction
+    /// with an offset for it is pending: that is never "none".
+    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Offset>, PortError>;
+
+    /// Where the log begins and ends now.
+    fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError>;
+
+    /// Starts to read a partition at an offset (or at the log's start if that is later). It must not be open.
+    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError>;
+
+    /// The next records of an open partition, waiting at most `wait`. An empty chunk that is not at the end means: again.
+    fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError>;
+
+    /// Stops reading a partition.
+    fn close(&mut self, partition: &TopicPartition);
+}

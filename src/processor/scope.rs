@@ -1,0 +1,43 @@
+//! What a running processor reaches of its task. Declared here and implemented by `task/`, so that there is no cycle.
+
+use std::any::Any;
+
+use super::{ProcessResult, RecordContext};
+use crate::record::{Headers, Timestamp};
+use crate::state::ErasedStore;
+
+/// A stream of the topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct EdgeId(pub(crate) usize);
+
+/// A store of the topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct StoreId(pub(crate) usize);
+
+/// A record for Kafka that waits for the end of the current input record.
+#[derive(Clone, Debug)]
+pub(crate) struct Emitted {
+    /// Topic name as declared, without prefix.
+    pub topic: std::sync::Arc<str>,
+    pub partition: Option<i32>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub timestamp: Timestamp,
+    pub headers: Headers,
+}
+
+/// The task as a processor sees it.
+pub(crate) trait TaskScope {
+    /// How many nodes read a stream.
+    fn children(&self, edge: EdgeId) -> usize;
+    /// Gives the `Option<Record<K, V>>` behind `record` to one of them, which takes it.
+    fn deliver(&mut self, edge: EdgeId, child: usize, record: &mut dyn Any) -> ProcessResult;
+    /// The store of this task.
+    fn store(&mut self, store: StoreId) -> &mut dyn ErasedStore;
+    /// The source record being processed; `None` while punctuating.
+    fn record(&self) -> Option<&RecordContext>;
+    /// The largest record time seen.
+    fn stream_time(&self) -> Timestamp;
+    /// Holds a record for Kafka until the current one is done.
+    fn emit(&mut self, output: Emitted);
+}

@@ -1,0 +1,50 @@
+//! Which tasks can be read here. Stream threads write it, readers look things up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::state::TaskDatabase;
+use crate::topology::TaskId;
+
+/// A task as a reader finds it.
+#[derive(Clone)]
+pub enum TaskView {
+    /// It is being opened or restored.
+    Restoring,
+    /// It runs here.
+    Active(Arc<TaskDatabase>),
+}
+
+/// The tasks of this process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct ViewRegistry {
+    tasks: Arc<RwLock<HashMap<TaskId, TaskView>>>,
+    partitions: Arc<RwLock<HashMap<Arc<str>, i32>>>,
+}
+
+impl ViewRegistry {
+    /// Says how many partitions a sub-topology has, once that is known.
+    pub fn set_partitions(&self, subtopology: Arc<str>, partitions: i32) {
+        self.partitions.write().unwrap_or_else(PoisonError::into_inner).insert(subtopology, partitions);
+    }
+
+    /// How many partitions a sub-topology has.
+    pub fn partitions(&self, subtopology: &str) -> Option<i32> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner).get(subtopology).copied()
+    }
+
+    /// Makes a task readable, or says that it is being restored.
+    pub fn publish(&self, task: TaskId, view: TaskView) {
+        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(task, view);
+    }
+
+    /// The task left.
+    pub fn withdraw(&self, task: &TaskId) {
+        self.tasks.write().unwrap_or_else(PoisonError::into_inner).remove(task);
+    }
+
+    /// Looks a task up.
+    pub fn get(&self, task: &TaskId) -> Option<TaskView> {
+        self.tasks.read().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
+    }
+}

@@ -1,0 +1,10 @@
+//! WHO runs tasks and when: the loop as a deterministic machine (`step/`), the threads around it, and what they tell of themselves.
+
+mod provision;
+mod status;
+pub mod step;
+mod tokens;
+
+pub use provision::{ProvisionError, Provisioned, TopicSettings, provision};
+pub use status::{InstanceState, InstanceStatus, TaskRow};
+pub use tokens::{TokenError, TokenTable};

@@ -1,0 +1,202 @@
+//! The commit: changelog → markers → offsets → Kafka's yes → one batch a task into its database.
+//!
+//! ```text
+//!  working sets ──► changelog records ──flush──► their offsets ──► markers ──flush──► marker offsets
+//!                                                                                        │
+//!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1)┘
+//! ```
+
+use std::time::Duration;
+
+use super::ThreadError;
+use super::active_task::Slot;
+use super::stream_thread::{Phase, StreamThread};
+use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
+use crate::record::{Offset, OutputRecord, TopicPartition};
+use crate::state::{Marker, TaskPosition};
+use crate::task::{Prepared, TaskError};
+
+/// No call blocks longer than this; a thread that hangs longer would hold up the whole group.
+pub(super) const SLICE: Duration = Duration::from_secs(5);
+
+/// After so many slices the end of a call is not awaited any longer.
+pub(super) const SLICES: usize = 3;
+
+/// A task's part of a commit.
+struct Part {
+    token: i32,
+    prepared: Prepared,
+    marker: Option<Marker>,
+}
+
+impl<P: ThreadPorts> StreamThread<P> {
+    /// Commits when it is time.
+    pub(super) fn maybe_commit(&mut self, processed: usize) -> Result<(), ThreadError> {
+        let Some(began) = self.transaction else { return Ok(()) };
+        let (now, settings) = (self.now(), &self.parts.settings);
+        let dry = processed == 0 && now >= self.last_commit + settings.commit_min_interval;
+        let dirty_rows: usize = self.slots.values_mut().filter_map(Slot::active_mut).map(|active| active.task.dirty_rows()).sum();
+        if dry || now >= began + settings.commit_interval || dirty_rows >= settings.max_dirty_rows || self.stopping() {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), ThreadError> {
+        let began = self.now();
+        let mut parts = Vec::new();
+        for (token, active) in self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?))) {
+            let task = active.task.plan().id.clone();
+            match active.task.prepare() {
+                Ok(Some(prepared)) => parts.push(Part { token, prepared, marker: None }),
+                Ok(None) => {}
+                Err(cause) => return self.task_failed(token, task, cause),
+            }
+        }
+        match self.commit_parts(&mut parts) {
+            Ok((delivered, at_once)) => {
+                self.parts.metrics.transactions.with_label_values(&["committed"]).inc();
+                self.transaction = None;
+                self.last_commit = self.now();
+                self.last_membership_poll = None;
+                if !at_once || self.parts.producer.connection_lost() {
+                    // A late copy of EndTxn could otherwise end the next transaction.
+                    self.phase = Phase::ReplaceProducer;
+                }
+                self.apply(parts, &delivered)?;
+                self.parts.metrics.commit_duration.observe((self.now() - began).as_secs_f64());
+                Ok(())
+            }
+            Err(error) => self.recover(error),
+        }
+    }
+
+    /// Everything up to Kafka's yes, and whether that came at the first call. An error's class says how sure the no is.
+    fn commit_parts(&mut self, parts: &mut [Part]) -> Result<(Delivered, bool), PortError> {
+        let generation = self
+            .generation
+            .clone()
+            .ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))?;
+        self.send_changelogs(parts)?;
+        let delivered = self.flush()?;
+        self.send_markers(parts, &delivered)?;
+        let delivered = self.flush()?;
+        let offsets = self.offsets_to_commit(parts, &delivered)?;
+        // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
+        sliced(|| self.parts.producer.send_offsets(&offsets, &generation, SLICE), PortErrorClass::Indefinite)?;
+        let mut calls = 0;
+        let commit = || {
+            calls += 1;
+            self.parts.producer.commit(SLICE)
+        };
+        sliced(commit, PortErrorClass::Indefinite)?;
+        Ok((delivered, calls == 1))
+    }
+
+    fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
+        for part in parts {
+            let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
+            let stores = &active.task.plan().stores;
+            for entry in part.prepared.batch.iter() {
+                // Column 0 is the position; the stores follow in the plan's order.
+                let changelog = &stores[usize::from(entry.column.0) - 1].changelog;
+                let sent = self.parts.producer.send(&OutputRecord {
+                    topic: &changelog.topic,
+                    partition: Some(changelog.partition),
+                    key: Some(entry.key),
+                    value: entry.value,
+                    timestamp: None,
+                    headers: Default::default(),
+                });
+                if let Err(error) = sent {
+                    if error.class == PortErrorClass::RecordTooLarge {
+                        active.task.measure_rows();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send_markers(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<(), PortError> {
+        for part in parts {
+            let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
+            let marker = active.task.next_marker(delivered);
+            let value = marker.encode().map_err(|e| PortError::new(PortErrorClass::Fatal, "write the marker", e.to_string()))?;
+            self.parts.producer.send(&OutputRecord {
+                topic: &self.task_log,
+                partition: Some(part.token),
+                key: Some(Marker::KEY),
+                value: Some(&value),
+                timestamp: None,
+                headers: Default::default(),
+            })?;
+            part.marker = Some(marker);
+        }
+        Ok(())
+    }
+
+    /// Marker offset + 1 for the token of every task that takes part; beside them the source offsets, which only lag tools read.
+    fn offsets_to_commit(&mut self, parts: &[Part], delivered: &Delivered) -> Result<Vec<(TopicPartition, Offset)>, PortError> {
+        let mut offsets = Vec::new();
+        for part in parts {
+            let token = TopicPartition::new(self.task_log.clone(), part.token);
+            let marker = delivered.get(&token).ok_or_else(|| {
+                PortError::new(PortErrorClass::RequiresAbort, "find the marker's offset", format!("{token} has no delivery report"))
+            })?;
+            offsets.push((token, marker.next()));
+            let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
+            let sources = active.task.plan().sources.iter().zip(active.task.next_offsets());
+            offsets.extend(sources.filter(|(s, _)| s.reports_offsets).map(|(s, next)| (s.partition.clone(), *next)));
+        }
+        Ok(offsets)
+    }
+
+    /// Waits for all delivery reports. Nothing is lost when they do not come: an abort undoes it.
+    fn flush(&mut self) -> Result<Delivered, PortError> {
+        sliced(|| self.parts.producer.flush(SLICE), PortErrorClass::RequiresAbort)
+    }
+
+    /// Kafka has said yes: now the rows go into the databases. One that refuses is opened again and restored from its changelog.
+    fn apply(&mut self, parts: Vec<Part>, delivered: &Delivered) -> Result<(), ThreadError> {
+        for Part { token, prepared, marker } in parts {
+            let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { continue };
+            let log = TopicPartition::new(self.task_log.clone(), token);
+            let (Some(marker), Some(marker_offset)) = (marker, delivered.get(&log).copied()) else { continue };
+            let position = TaskPosition { marker, marker_offset, applied_at: self.parts.clock.now() };
+            let task = active.task.plan().id.clone();
+            match active.task.apply(prepared, position) {
+                Ok(()) => self.apply_failures = 0,
+                Err(cause) => self.apply_failed(token, task, cause)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_failed(&mut self, token: i32, task: crate::topology::TaskId, cause: TaskError) -> Result<(), ThreadError> {
+        self.apply_failures += 1;
+        if self.apply_failures > SLICES {
+            return Err(ThreadError::Task { task, cause });
+        }
+        tracing::error!(%task, error = %cause, "committed rows could not be written; the task is opened again and restores them");
+        self.want(token);
+        Ok(())
+    }
+}
+
+/// Repeats a call while its time was too short; after the last slice the error has the class `at_end`.
+pub(super) fn sliced<T>(mut call: impl FnMut() -> Result<T, PortError>, at_end: PortErrorClass) -> Result<T, PortError> {
+    let mut slices = 0;
+    loop {
+        match call() {
+            Err(error) if error.is_retriable() => {
+                slices += 1;
+                if slices == SLICES {
+                    return Err(PortError { class: at_end, ..error });
+                }
+            }
+            result => return result,
+        }
+    }
+}

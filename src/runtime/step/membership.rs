@@ -1,0 +1,121 @@
+//! Polling: the group between transactions, the sources always.
+
+use super::ThreadError;
+use super::active_task::Slot;
+use super::stream_thread::{MEMBERSHIP_POLL, Phase, StreamThread};
+use crate::ports::{Generation, Membership as _, MembershipEvent, PortErrorClass, ThreadPorts};
+
+/// How long leaving the group may take.
+const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
+
+impl<P: ThreadPorts> StreamThread<P> {
+    /// Serves the group if no transaction is open, then takes over what was fetched.
+    pub(super) fn poll(&mut self) -> Result<(), ThreadError> {
+        let now = self.now();
+        let due = self.last_membership_poll.is_none_or(|last| now >= last + MEMBERSHIP_POLL);
+        let hurried = matches!(self.phase, Phase::AwaitAssignment | Phase::ReplaceProducer | Phase::Leaving { .. });
+        if self.transaction.is_none() && (due || hurried) && self.phase != Phase::Left {
+            self.last_membership_poll = Some(now);
+            self.poll_membership()?;
+        }
+        if self.phase == Phase::ReplaceProducer {
+            self.replace_producer()?;
+        }
+        let in_group = !matches!(self.phase, Phase::Leaving { .. } | Phase::Left);
+        if in_group && self.stopping() && self.transaction.is_none() {
+            self.leave();
+        }
+        if !self.stopping() { self.fetch() } else { Ok(()) }
+    }
+
+    fn poll_membership(&mut self) -> Result<(), ThreadError> {
+        match self.parts.membership.poll(std::time::Duration::ZERO) {
+            Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
+            Err(error) if error.class == PortErrorClass::FencedInstance => {
+                self.close_all();
+                return Err(ThreadError::FencedInstance(error));
+            }
+            Err(error) if error.class == PortErrorClass::Unauthorized => return Err(ThreadError::Unauthorized(error)),
+            Err(error) if error.is_retriable() => tracing::warn!(thread = self.parts.name, %error, "polling the group"),
+            Err(error) => return Err(ThreadError::Port(error)),
+        }
+        if let Phase::Leaving { until } = self.phase
+            && (self.parts.membership.has_left() || self.now() >= until)
+        {
+            self.phase = Phase::Left;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: MembershipEvent) {
+        let count = |kind| self.parts.metrics.consumer_rebalances.with_label_values(&[kind]).inc();
+        match event {
+            MembershipEvent::Assigned { tokens, generation } => {
+                count("assigned");
+                tracing::info!(thread = self.parts.name, ?tokens, ?generation, "tokens assigned");
+                if self.missed_a_generation(&generation) {
+                    // Somebody else may have worked on what we hold: all markers are read again.
+                    self.reopen_all();
+                }
+                self.generation = Some(generation);
+                tokens.into_iter().for_each(|token| self.want(token));
+                if self.phase == Phase::AwaitAssignment {
+                    self.phase = Phase::Ready;
+                }
+            }
+            MembershipEvent::Revoked { tokens } => {
+                count("revoked");
+                tracing::info!(thread = self.parts.name, ?tokens, "tokens revoked");
+                tokens.into_iter().for_each(|token| self.close(token));
+            }
+            MembershipEvent::Lost { tokens } => {
+                count("lost");
+                tracing::warn!(thread = self.parts.name, ?tokens, "tokens lost: the group went on without this member");
+                tokens.into_iter().for_each(|token| self.close(token));
+            }
+        }
+    }
+
+    fn missed_a_generation(&self, new: &Generation) -> bool {
+        self.generation.as_ref().is_some_and(|old| old.member_id != new.member_id || new.generation_id > old.generation_id + 1)
+    }
+
+    /// Closes every task and reads its marker again.
+    pub(super) fn reopen_all(&mut self) {
+        let tokens: Vec<i32> = self.slots.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.want(token));
+    }
+
+    pub(super) fn close_all(&mut self) {
+        let tokens: Vec<i32> = self.slots.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.close(token));
+    }
+
+    fn leave(&mut self) {
+        self.close_all();
+        self.parts.membership.leave();
+        self.phase = Phase::Leaving { until: self.now() + LEAVE_WITHIN };
+    }
+
+    fn fetch(&mut self) -> Result<(), ThreadError> {
+        let (mut came, mut failure) = (0, None);
+        for slot in self.slots.values_mut() {
+            let Slot::Active(active) = slot else { continue };
+            match active.group.fill(&mut self.parts.data) {
+                Ok(entries) => came += entries,
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.parts.metrics.consumer_records.inc_by(came as u64);
+        match failure {
+            None => Ok(()),
+            Some(error) if error.class == PortErrorClass::OffsetOutOfRange => Err(ThreadError::OffsetsLost(error)),
+            Some(error) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
+            Some(error) if error.is_retriable() => {
+                tracing::warn!(thread = self.parts.name, %error, "fetching");
+                Ok(())
+            }
+            Some(error) => Err(ThreadError::Port(error)),
+        }
+    }
+}

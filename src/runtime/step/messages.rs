@@ -1,0 +1,59 @@
+//! What stream threads and restorers say to each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam::channel::Sender;
+use uuid::Uuid;
+
+use super::RestoreError;
+use crate::ports::Wake;
+use crate::record::Offset;
+use crate::state::TaskLease;
+use crate::task::TaskPlan;
+
+/// One ownership of a token. Every assignment is a new one; what is still said about an old one is ignored.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The partition of the task log.
+    pub token: i32,
+    /// Counts up in each stream thread.
+    pub ownership: u64,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Opening {
+    pub(super) fn new(token: i32, ownership: u64) -> Self {
+        Opening { token, ownership, cancelled: Arc::default() }
+    }
+
+    /// The token is not wanted any more.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+}
+
+/// Open a task, restoring what it lacks.
+pub struct OpenRequest {
+    /// For which ownership.
+    pub opening: Opening,
+    /// Which task.
+    pub plan: Arc<TaskPlan>,
+    /// Where the answer goes; has room for one answer of each token.
+    pub reply: Sender<OpenedTask>,
+    /// Called after answering.
+    pub wake: Wake,
+}
+
+/// The answer to an [`OpenRequest`].
+pub struct OpenedTask {
+    /// For which ownership.
+    pub opening: Opening,
+    /// The database at the position of the last marker, the next offset of each source partition, and a lineage in case that the
+    /// task has none; or why it must not start.
+    pub result: Result<(TaskLease, Vec<Offset>, Uuid), RestoreError>,
+}

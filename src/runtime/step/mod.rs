@@ -1,0 +1,31 @@
+//! The loop as a deterministic machine over ports and clock: no threads, no waiting, no wall clock of its own.
+//!
+//! [`StreamThread::step`] is five calls: poll → restore → process → punctuate → commit. [`StateRestorer::step`] is the other half, which
+//! opens tasks: it locates the last marker, decides how to start, and reads changelogs. A thread of `runtime/` (or a
+//! simulation, from a seed) calls `step` again and again.
+//!
+//! ```text
+//!                 ┌────────────── StreamThread ──────────────┐        ┌─── StateRestorer ───┐
+//!  group ───────► │ token given  ► slot Wanted ──► Opening ──┼─open──►│ locate the marker   │
+//!                 │                                 Active ◄─┼─opened─┤ decide, restore     │
+//!  sources ─────► │ PartitionGroup ► Task ► outputs          │        └─────────────────────┘
+//!                 │ transaction: changelog, markers, offsets │
+//!                 └──────────────────────────────────────────┘
+//! ```
+
+mod active_task;
+mod commit;
+mod membership;
+mod messages;
+mod poison;
+mod process;
+mod recover;
+mod restorer;
+mod stream_thread;
+mod thread_error;
+
+pub use messages::{OpenRequest, OpenedTask, Opening};
+pub use poison::PoisonPolicy;
+pub use restorer::{RestoreError, StateRestorer};
+pub use stream_thread::{Step, StepSettings, StreamThread, ThreadParts};
+pub use thread_error::ThreadError;

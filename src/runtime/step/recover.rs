@@ -1,0 +1,135 @@
+//! The one place that decides what follows a failure.
+//!
+//! | class | what follows |
+//! |---|---|
+//! | requires abort, time over before the offsets were sent | abort; all tasks go back to their last commit |
+//! | stale generation | abort; no transaction before the next assignment |
+//! | indefinite, fenced producer, fatal | all tasks are closed, the producer is replaced, every marker is read again: the start decision finds what Kafka decided |
+//! | fenced instance, unauthorized | the thread stops by name |
+
+use std::time::Duration;
+
+use super::ThreadError;
+use super::active_task::Slot;
+use super::commit::{SLICE, sliced};
+use super::stream_thread::{Phase, StreamThread};
+use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
+use crate::task::TaskError;
+use crate::topology::TaskId;
+
+/// So many failed producers within [`FAILURE_WINDOW`] are borne.
+const MAX_FAILURES: usize = 3;
+const FAILURE_WINDOW: Duration = Duration::from_secs(300);
+
+impl<P: ThreadPorts> StreamThread<P> {
+    pub(super) fn recover(&mut self, error: PortError) -> Result<(), ThreadError> {
+        tracing::warn!(thread = self.parts.name, class = ?error.class, %error, "transaction failed");
+        let count = |result| self.parts.metrics.transactions.with_label_values(&[result]).inc();
+        match error.class {
+            PortErrorClass::Retriable | PortErrorClass::RequiresAbort | PortErrorClass::RecordTooLarge => {
+                count("aborted");
+                self.abort()
+            }
+            PortErrorClass::StaleGeneration => {
+                count("refused");
+                self.abort()?;
+                if self.phase == Phase::Ready {
+                    self.phase = Phase::AwaitAssignment;
+                }
+                Ok(())
+            }
+            PortErrorClass::Indefinite => {
+                count("indefinite");
+                self.start_over();
+                Ok(())
+            }
+            PortErrorClass::FencedProducer | PortErrorClass::Fatal | PortErrorClass::OffsetOutOfRange | PortErrorClass::UnknownTopic => {
+                count("aborted");
+                self.start_over();
+                self.count_failure(error)
+            }
+            PortErrorClass::FencedInstance => Err(ThreadError::FencedInstance(error)),
+            PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
+        }
+    }
+
+    /// A task's own failure: the transaction is aborted, and the task opened again.
+    pub(super) fn task_failed(&mut self, token: i32, task: TaskId, cause: TaskError) -> Result<(), ThreadError> {
+        if !matches!(cause, TaskError::Store(_)) {
+            return Err(ThreadError::Task { task, cause });
+        }
+        self.apply_failures += 1;
+        if self.apply_failures > MAX_FAILURES {
+            return Err(ThreadError::Task { task, cause });
+        }
+        self.abort()?;
+        self.want(token);
+        Ok(())
+    }
+
+    /// Ends the transaction with everything undone.
+    fn abort(&mut self) -> Result<(), ThreadError> {
+        self.outputs.clear();
+        if self.transaction.take().is_some()
+            && let Err(error) = sliced(|| self.parts.producer.abort(SLICE), PortErrorClass::Indefinite)
+        {
+            tracing::warn!(thread = self.parts.name, %error, "abort failed");
+            self.start_over();
+            return Ok(());
+        }
+        self.last_membership_poll = None;
+        self.rewind_all()
+    }
+
+    /// All tasks go back to their last commit and read on from there.
+    fn rewind_all(&mut self) -> Result<(), ThreadError> {
+        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
+            let plan = active.task.plan().clone();
+            active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;
+            active.group.clear();
+            let partitions: Vec<_> = plan.source_partitions().cloned().collect();
+            let positions: Vec<_> = partitions.iter().cloned().zip(active.task.next_offsets().iter().copied()).collect();
+            self.parts.data.unassign(&partitions).map_err(ThreadError::Port)?;
+            self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is known for sure any more: every task is opened anew, after a new producer has ended what the old one left.
+    fn start_over(&mut self) {
+        self.outputs.clear();
+        self.transaction = None;
+        self.last_membership_poll = None;
+        self.reopen_all();
+        self.phase = Phase::ReplaceProducer;
+    }
+
+    /// Tries once to replace the producer; the group was polled before.
+    pub(super) fn replace_producer(&mut self) -> Result<(), ThreadError> {
+        match self.parts.producer.replace(SLICE) {
+            Ok(()) => {
+                self.parts.metrics.producers_replaced.inc();
+                self.phase = Phase::Ready;
+                Ok(())
+            }
+            Err(error) if error.is_retriable() => {
+                tracing::warn!(thread = self.parts.name, %error, "producer is not ready yet");
+                Ok(())
+            }
+            Err(error) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
+            Err(error) => self.count_failure(error),
+        }
+    }
+
+    fn count_failure(&mut self, cause: PortError) -> Result<(), ThreadError> {
+        let now = self.now();
+        self.producer_failures.push_back(now);
+        while self.producer_failures.front().is_some_and(|first| now - *first > FAILURE_WINDOW) {
+            self.producer_failures.pop_front();
+        }
+        match self.producer_failures.len() {
+            times if times > MAX_FAILURES => Err(ThreadError::ProducerFails { times, cause }),
+            _ => Ok(()),
+        }
+    }
+}

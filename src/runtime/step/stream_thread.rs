@@ -1,0 +1,374 @@
+//! One stream thread: its tokens, its tasks, its transaction.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use super::active_task::Slot;
+use super::{OpenRequest, OpenedTask, Opening, PoisonPolicy, ThreadError};
+use crate::clock::Clock;
+use crate::metrics::{LagRow, Metrics};
+use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, TransactionalProducer, Wake};
+use crate::query::{TaskView, ViewRegistry};
+use crate::record::Timestamp;
+use crate::runtime::{InstanceStatus, TaskRow, TokenTable};
+use crate::task::{OutputBuffer, PartitionGroup, Task, TaskPlan};
+use crate::topology::{Names, Topology};
+
+/// How a thread works.
+#[derive(Clone, Debug)]
+pub struct StepSettings {
+    /// A transaction lasts at most this long.
+    pub commit_interval: Duration,
+    /// When the input runs dry, a transaction is committed at once, but not more often than this.
+    pub commit_min_interval: Duration,
+    /// Rows that wait for a commit, over all tasks of the thread; more are committed early.
+    pub max_dirty_rows: usize,
+    /// Records a step processes at most, for each task.
+    pub records_per_step: usize,
+    /// What becomes of records that cannot be processed.
+    pub poison_policy: PoisonPolicy,
+}
+
+impl Default for StepSettings {
+    fn default() -> Self {
+        StepSettings {
+            commit_interval: Duration::from_millis(100),
+            commit_min_interval: Duration::from_millis(20),
+            max_dirty_rows: 20_000,
+            records_per_step: 1_000,
+            poison_policy: PoisonPolicy::DeadLetter,
+        }
+    }
+}
+
+/// What to do after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Step again at once.
+    Again,
+    /// Nothing to do before this time is over, something is fetched, or somebody wakes the thread.
+    Wait(Duration),
+    /// The group has been left and everything is committed: never step again.
+    Left,
+}
+
+/// Between two transactions, or why none may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// A transaction may begin.
+    Ready,
+    /// The group refused our generation: none may begin before the next assignment.
+    AwaitAssignment,
+    /// The producer must be replaced first.
+    ReplaceProducer,
+    /// Committed; leaving the group.
+    Leaving { until: Duration },
+    /// Not in the group any more.
+    Left,
+}
+
+/// The group is polled at least this often while no transaction is open.
+pub(super) const MEMBERSHIP_POLL: Duration = Duration::from_millis(100);
+
+/// The longest wait: everything that has no wake-up of its own is seen within it.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// What a stream thread is made of.
+pub struct ThreadParts<P: ThreadPorts> {
+    /// `stream-1`, ….
+    pub name: String,
+    /// The group consumer.
+    pub membership: P::Membership,
+    /// The consumer of sources.
+    pub data: P::Data,
+    /// The producer; it is made ready by the thread itself.
+    pub producer: P::Producer,
+    /// How to work.
+    pub settings: StepSettings,
+    /// What runs.
+    pub topology: Topology,
+    /// Names of topics.
+    pub names: Names,
+    /// What the tokens stand for.
+    pub tokens: Arc<TokenTable>,
+    /// To the restorer.
+    pub restorer: Sender<OpenRequest>,
+    /// Where readers look.
+    pub views: ViewRegistry,
+    /// Where the thread's figures go.
+    pub status: InstanceStatus,
+    /// Where its counts go.
+    pub metrics: Metrics,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Set to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+pub(super) type Message<P> = <<P as ThreadPorts>::Data as DataConsumer>::Message;
+
+/// One stream thread as a machine.
+pub struct StreamThread<P: ThreadPorts> {
+    pub(super) parts: ThreadParts<P>,
+    pub(super) task_log: Arc<str>,
+    pub(super) slots: BTreeMap<i32, Slot<Message<P>>>,
+    pub(super) generation: Option<Generation>,
+    pub(super) phase: Phase,
+    /// When the open transaction began.
+    pub(super) transaction: Option<Duration>,
+    pub(super) last_commit: Duration,
+    /// `None`: poll at the next chance.
+    pub(super) last_membership_poll: Option<Duration>,
+    /// When producers were replaced because they failed, for the last five minutes.
+    pub(super) producer_failures: VecDeque<Duration>,
+    /// How often a database refused a batch, since the last one that it took.
+    pub(super) apply_failures: usize,
+    pub(super) outputs: OutputBuffer,
+    ownerships: u64,
+    opened_sender: Sender<OpenedTask>,
+    opened: Receiver<OpenedTask>,
+    wake: Wake,
+}
+
+impl<P: ThreadPorts> StreamThread<P> {
+    /// A thread that has not joined its group yet.
+    pub fn new(parts: ThreadParts<P>) -> Self {
+        // A token has at most one answer that is still wanted, and answers to old ownerships are taken in each step.
+        let (opened_sender, opened) = bounded(1_024);
+        let wake = parts.data.wake();
+        StreamThread {
+            task_log: parts.names.task_log().into(),
+            slots: BTreeMap::new(),
+            generation: None,
+            phase: Phase::ReplaceProducer,
+            transaction: None,
+            last_commit: parts.clock.monotonic(),
+            last_membership_poll: None,
+            producer_failures: VecDeque::new(),
+            apply_failures: 0,
+            outputs: Vec::new(),
+            ownerships: 0,
+            opened_sender,
+            opened,
+            wake,
+            parts,
+        }
+    }
+
+    /// Ends [`StreamThread::wait`] from another thread.
+    pub fn wake(&self) -> Wake {
+        self.wake.clone()
+    }
+
+    /// The main loop's body: poll → restore → process → punctuate → commit.
+    pub fn step(&mut self) -> Result<Step, ThreadError> {
+        self.poll()?;
+        self.restore()?;
+        let processed = self.process()?;
+        self.punctuate()?;
+        self.maybe_commit(processed)?;
+        self.tell_status();
+        Ok(self.next_step(processed))
+    }
+
+    /// Waits as a step asked for.
+    pub fn wait(&mut self, at_most: Duration) -> Result<(), ThreadError> {
+        match self.parts.data.wait(at_most) {
+            Err(error) if !error.is_retriable() => Err(ThreadError::Port(error)),
+            Err(error) => {
+                tracing::warn!(thread = self.parts.name, %error, "waiting for records");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Sends what waits for the restorer, and takes over what it has opened.
+    fn restore(&mut self) -> Result<(), ThreadError> {
+        if self.phase != Phase::ReplaceProducer {
+            self.request_openings()?;
+        }
+        while let Ok(OpenedTask { opening, result }) = self.opened.try_recv() {
+            let awaited = matches!(self.slots.get(&opening.token), Some(Slot::Opening(o)) if o.ownership == opening.ownership);
+            if !awaited {
+                // Dropping a lease gives the database back.
+                continue;
+            }
+            let task_id = self.parts.tokens.task(opening.token).expect("only known tokens are opened").clone();
+            let failed = |cause| ThreadError::Task { task: task_id.clone(), cause };
+            let (lease, next, lineage) = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
+            let plan = self.plan(opening.token).expect("only known tokens are opened");
+            let task = Task::new(plan.clone(), lease, next, lineage).map_err(failed)?;
+            let positions: Vec<_> = plan.source_partitions().cloned().zip(task.next_offsets().iter().copied()).collect();
+            self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
+            self.parts.views.publish(task_id.clone(), TaskView::Active(task.database().clone()));
+            tracing::info!(thread = self.parts.name, task = %task_id, "task runs");
+            let group = PartitionGroup::new(plan.source_partitions());
+            self.slots.insert(opening.token, Slot::Active(Box::new(super::active_task::ActiveTask { task, group })));
+        }
+        Ok(())
+    }
+
+    fn request_openings(&mut self) -> Result<(), ThreadError> {
+        let wanted: Vec<Opening> =
+            self.slots.values().filter_map(|slot| if let Slot::Wanted(opening) = slot { Some(opening.clone()) } else { None }).collect();
+        for opening in wanted {
+            let Some(plan) = self.plan(opening.token) else { continue };
+            self.parts.views.publish(plan.id.clone(), TaskView::Restoring);
+            let request = OpenRequest { opening: opening.clone(), plan, reply: self.opened_sender.clone(), wake: self.wake.clone() };
+            // A full queue is tried again in the next step.
+            if self.parts.restorer.try_send(request).is_ok() {
+                self.slots.insert(opening.token, Slot::Opening(opening));
+            }
+        }
+        Ok(())
+    }
+
+    /// A new ownership of a token: whatever was there is closed, and its marker will be read again.
+    pub(super) fn want(&mut self, token: i32) {
+        self.close(token);
+        let slot = match self.plan(token) {
+            Some(_) => {
+                self.ownerships += 1;
+                Slot::Wanted(Opening::new(token, self.ownerships))
+            }
+            None => {
+                tracing::warn!(thread = self.parts.name, token, "holds a token of a task that this program does not know; it idles here");
+                Slot::Unknown
+            }
+        };
+        self.slots.insert(token, slot);
+    }
+
+    /// Gives a token up. Nothing is committed for it any more.
+    pub(super) fn close(&mut self, token: i32) {
+        let Some(slot) = self.slots.remove(&token) else { return };
+        match slot {
+            Slot::Unknown => {}
+            Slot::Wanted(opening) | Slot::Opening(opening) => opening.cancel(),
+            Slot::Active(active) => {
+                let partitions: Vec<_> = active.task.plan().source_partitions().cloned().collect();
+                if let Err(error) = self.parts.data.unassign(&partitions) {
+                    tracing::warn!(thread = self.parts.name, %error, "task's partitions could not be unassigned");
+                }
+            }
+        }
+        if let Some(task) = self.parts.tokens.task(token) {
+            self.parts.views.withdraw(task);
+        }
+    }
+
+    pub(super) fn plan(&self, token: i32) -> Option<Arc<TaskPlan>> {
+        let task = self.parts.tokens.task(token)?;
+        let partitions = self.parts.views.partitions(&task.subtopology)?;
+        TaskPlan::new(&self.parts.topology, &self.parts.names, task, partitions).map(Arc::new)
+    }
+
+    pub(super) fn stopping(&self) -> bool {
+        self.parts.stop.load(Ordering::Acquire)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.parts.clock.monotonic()
+    }
+
+    /// Calls the processors whose time has come.
+    fn punctuate(&mut self) -> Result<(), ThreadError> {
+        if self.phase != Phase::Ready {
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        let mut called = 0;
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
+            let task_id = active.task.plan().id.clone();
+            let (calls, faults) =
+                active.task.punctuate(now, &mut outputs).map_err(|cause| ThreadError::Task { task: task_id.clone(), cause })?;
+            faults.iter().for_each(|error| tracing::error!(task = %task_id, %error, "punctuation failed and was undone"));
+            called += calls;
+        }
+        self.outputs = outputs;
+        if called > 0 {
+            let sent = self.begin_if_needed().and_then(|()| self.send_outputs());
+            self.settle(sent)?;
+        }
+        Ok(())
+    }
+
+    fn next_step(&self, processed: usize) -> Step {
+        let waiting_records = || self.slots.values().any(|slot| matches!(slot, Slot::Active(active) if !active.group.is_empty()));
+        match self.phase {
+            Phase::Left => Step::Left,
+            Phase::Ready if processed > 0 || waiting_records() => Step::Again,
+            Phase::Ready if self.transaction.is_some() => {
+                let due = self.last_commit + self.parts.settings.commit_min_interval;
+                Step::Wait(due.saturating_sub(self.now()).clamp(Duration::from_millis(1), MAX_WAIT))
+            }
+            Phase::Leaving { .. } => Step::Wait(Duration::from_millis(5)),
+            _ => Step::Wait(MAX_WAIT),
+        }
+    }
+
+    /// Leaves the thread's figures where readers find them; cheap enough for every step that ends in a wait or a commit.
+    fn tell_status(&mut self) {
+        if self.transaction.is_some() && self.phase == Phase::Ready {
+            return;
+        }
+        let name = &self.parts.name;
+        let rows = self.slots.iter().map(|(token, slot)| TaskRow {
+            token: *token,
+            task: self.parts.tokens.task(*token).cloned(),
+            state: slot.state_name(),
+            thread: name.clone(),
+        });
+        if self.generation.is_some() {
+            self.parts.status.set_tasks(name, rows.collect());
+        }
+        let lag = self.slots.values().filter_map(|slot| if let Slot::Active(active) = slot { Some(active) } else { None });
+        let lag = lag.flat_map(|active| self.lag_rows(&active.task, &active.group)).collect();
+        self.parts.status.set_lag(name, lag);
+    }
+
+    fn lag_rows<'a>(&'a self, task: &'a Task, group: &'a PartitionGroup<Message<P>>) -> impl Iterator<Item = LagRow> + 'a
+    where
+        Message<P>: InputMessage,
+    {
+        let id = task.plan().id.to_string();
+        let sources = task.plan().sources.iter().zip(task.next_offsets()).zip(group.heads());
+        sources.map(move |((source, next), (head, end))| {
+            // Commit markers of others lie between the last record and the end: they are not lag.
+            let position = end.map_or(*next, |end| end.max(*next));
+            let committed = task.committed().and_then(|p| p.marker.sources.get(&source.partition).copied());
+            let fetched_end = self.parts.data.cached_end(&source.partition).or(end);
+            LagRow {
+                topic: source.partition.topic.clone(),
+                partition: source.partition.partition,
+                task: id.clone(),
+                position,
+                committed: committed.unwrap_or(*next),
+                end: if head.is_none() { end.or(fetched_end) } else { fetched_end },
+                next_record_time: head.map(|Timestamp(ms)| Timestamp(ms)),
+            }
+        })
+    }
+
+    /// The producer's and the tasks' failures end here: each says what must follow.
+    pub(super) fn settle(&mut self, result: Result<(), crate::ports::PortError>) -> Result<(), ThreadError> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(error),
+        }
+    }
+
+    pub(super) fn begin_if_needed(&mut self) -> Result<(), crate::ports::PortError> {
+        if self.transaction.is_none() {
+            self.parts.producer.begin()?;
+            self.transaction = Some(self.now());
+        }
+        Ok(())
+    }
+}

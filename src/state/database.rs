@@ -1,0 +1,40 @@
+//! What a task asks of a database; RocksDB and the memory twin both give it.
+
+use std::sync::Arc;
+
+use super::{Batch, Column, StoreError};
+
+/// A task's database. Shared by the task, which writes, and readers.
+pub trait Database: Send + Sync {
+    /// Calls `read` with the row of a key, if there is one, and tells whether there was.
+    fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>;
+
+    /// Applies all writes or none. They survive a kill of the process, not necessarily a power cut.
+    fn write(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// What the database holds at this moment; later writes do not show.
+    fn snapshot(&self) -> Box<dyn Snapshot + '_>;
+
+    /// Where it lies, for messages.
+    fn path(&self) -> String;
+}
+
+/// A database as it was at one moment.
+pub trait Snapshot {
+    /// As [`Database::get`].
+    fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>;
+
+    /// Calls `visit` with rows from key `from` on (inclusive), in key order, until it answers false.
+    fn scan(&self, column: Column, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError>;
+}
+
+/// Opens the databases of one state directory.
+pub trait DatabaseProvider: Send + Sync {
+    /// Opens a task's current database, made empty if there is none. `columns` are the names of its stores; they become
+    /// columns 1, 2, ….
+    fn open(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError>;
+
+    /// Puts a task's database aside, so that the next `open` makes an empty one. It must not be open. The old one is kept under
+    /// another name when `keep` is set, else removed.
+    fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError>;
+}

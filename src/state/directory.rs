@@ -1,0 +1,134 @@
+//! The state directory: whose it is, which instance lives in it, and which task's database is in whose hands.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{DatabaseProvider, MemoryBudget, RocksDisk, StoreError, TaskDatabase, TaskLease};
+
+/// All task databases of this process. Databases stay open when a task leaves a thread, so that another thread (or the same one
+/// after a rebalance) takes over the open handle.
+#[derive(Clone)]
+pub struct StateDirectory {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    provider: Box<dyn DatabaseProvider>,
+    tasks: Mutex<Tasks>,
+    /// Held for the life of the process; `None` in memory.
+    _lock: Option<File>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    open: HashMap<String, Arc<TaskDatabase>>,
+    leased: HashSet<String>,
+}
+
+impl StateDirectory {
+    /// Locks a directory for this process and uses RocksDB below `<path>/<application_id>`. `holder` says who we are, for the
+    /// message that a second process gets.
+    pub fn lock(path: &Path, application_id: &str, holder: &str, budget: MemoryBudget) -> Result<Self, StoreError> {
+        fs::create_dir_all(path).map_err(|e| failed(path, "make the state directory", e))?;
+        let lock_path = path.join("lock");
+        let mut lock = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|e| failed(&lock_path, "open", e))?;
+        if let Err(error) = lock.try_lock() {
+            let mut holder = String::new();
+            return Err(match error {
+                fs::TryLockError::WouldBlock => {
+                    let _ = lock.read_to_string(&mut holder);
+                    StoreError::Locked { path: path.display().to_string(), holder: holder.trim().to_string() }
+                }
+                fs::TryLockError::Error(e) => failed(&lock_path, "lock", e),
+            });
+        }
+        let write = |lock: &mut File| -> std::io::Result<()> {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "{holder}")
+        };
+        write(&mut lock).map_err(|e| failed(&lock_path, "write", e))?;
+        let provider = RocksDisk::new(path.join(application_id), budget)?;
+        Ok(Self::with(Box::new(provider), Some(lock)))
+    }
+
+    /// Uses databases of any kind without a lock: for tests.
+    pub fn unlocked(provider: Box<dyn DatabaseProvider>) -> Self {
+        Self::with(provider, None)
+    }
+
+    fn with(provider: Box<dyn DatabaseProvider>, lock: Option<File>) -> Self {
+        StateDirectory { inner: Arc::new(Inner { provider, tasks: Mutex::default(), _lock: lock }) }
+    }
+
+    /// The instance's id, made at random when the directory is first used.
+    pub fn instance_id(path: &Path) -> Result<String, StoreError> {
+        let file: PathBuf = path.join("instance-id");
+        match fs::read_to_string(&file) {
+            Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_string()),
+            Ok(_) => Self::make_instance_id(&file),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::make_instance_id(&file),
+            Err(e) => Err(failed(&file, "read", e)),
+        }
+    }
+
+    fn make_instance_id(file: &Path) -> Result<String, StoreError> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let draft = file.with_extension("new");
+        let write = || -> std::io::Result<()> {
+            let mut out = File::create(&draft)?;
+            writeln!(out, "{id}")?;
+            out.sync_all()?;
+            fs::rename(&draft, file)
+        };
+        write().map_err(|e| failed(file, "write", e))?;
+        Ok(id)
+    }
+
+    /// Opens a task's database (or takes the open one) for writing; `None` while somebody else in this process holds it.
+    pub fn lease(&self, task: &str, columns: &[String]) -> Result<Option<TaskLease>, StoreError> {
+        let mut tasks = self.tasks();
+        if tasks.leased.contains(task) {
+            return Ok(None);
+        }
+        let database = match tasks.open.get(task) {
+            Some(database) => database.clone(),
+            None => {
+                let database = Arc::new(TaskDatabase::new(self.inner.provider.open(task, columns)?)?);
+                tasks.open.insert(task.to_string(), database.clone());
+                database
+            }
+        };
+        tasks.leased.insert(task.to_string());
+        let (directory, name) = (self.clone(), task.to_string());
+        let give_back = move || {
+            directory.tasks().leased.remove(&name);
+        };
+        Ok(Some(TaskLease::new(database, give_back)))
+    }
+
+    /// Puts the database of a lease aside and answers a lease of a new, empty one.
+    pub fn start_over(&self, lease: TaskLease, task: &str, columns: &[String], keep: bool) -> Result<Option<TaskLease>, StoreError> {
+        self.tasks().open.remove(task);
+        drop(lease);
+        self.inner.provider.set_aside(task, keep)?;
+        self.lease(task, columns)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(path: &Path, operation: &'static str, cause: std::io::Error) -> StoreError {
+    StoreError::Database { path: path.display().to_string(), operation, detail: cause.to_string() }
+}

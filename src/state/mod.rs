@@ -1,0 +1,32 @@
+//! Where state lives: one database a task, a column a store.
+//!
+//! ```text
+//!   processor ──► KeyValueStore ──► working set ──(commit)──► Batch ──► Database (RocksDB or memory)
+//!                                        │                      ▲
+//!                                        └──► changelog records ─┘ the same bytes
+//! ```
+//!
+//! Nothing uncommitted ever reaches a database: rows that a transaction changes stay decoded in the working set until Kafka
+//! has said yes, and then go in one [`Batch`] together with the task's position. So a crash never needs a wipe.
+
+mod batch;
+mod database;
+mod directory;
+mod error;
+mod key_value_store;
+mod memory_database;
+mod position;
+mod rocks;
+mod task_database;
+mod working_set;
+
+pub use batch::{Batch, BatchEntry, Column};
+pub use database::{Database, DatabaseProvider, Snapshot};
+pub use directory::StateDirectory;
+pub use error::StoreError;
+pub use key_value_store::{Change, KeyValueStore};
+pub use memory_database::{MemoryDatabase, MemoryDisk};
+pub use position::{Marker, TaskPosition};
+pub use rocks::{MemoryBudget, RocksDisk};
+pub use task_database::{TaskDatabase, TaskLease};
+pub(crate) use working_set::{ErasedStore, TypedStore};

@@ -1,0 +1,255 @@
+//! RocksDB behind [`Database`]: one database a task, a column family a store.
+//!
+//! ```text
+//! <directory>/<task>/current          the generation in use, switched by an atomic rename
+//! <directory>/<task>/<generation>/    a RocksDB
+//! <directory>/<task>/aside-<gen>/     one that was foreign, kept for a person to look at
+//! ```
+//!
+//! The write-ahead log is on and not synced: it survives a killed process. All column families flush together.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, SnapshotWithThreadMode, WriteBatch,
+    WriteBufferManager,
+};
+
+use super::{Batch, Column, Database, DatabaseProvider, Snapshot, StoreError};
+
+/// The column family of column 0.
+const META_FAMILY: &str = "default";
+
+/// What all databases of the process share: one block cache, one budget for memtables.
+#[derive(Clone)]
+pub struct MemoryBudget {
+    cache: Cache,
+    memtables: WriteBufferManager,
+    memtable_bytes: usize,
+}
+
+impl MemoryBudget {
+    /// Divides `total_mib` between blocks that are read and rows that are not yet in files.
+    pub fn new(total_mib: usize) -> Self {
+        let total_bytes = total_mib.max(16) << 20;
+        let memtables_bytes = total_bytes / 3;
+        MemoryBudget {
+            cache: Cache::new_lru_cache(total_bytes - memtables_bytes),
+            // Without stalls: at the limit RocksDB flushes the largest memtable early.
+            memtables: WriteBufferManager::new_write_buffer_manager(memtables_bytes, false),
+            memtable_bytes: (memtables_bytes / 4).clamp(1 << 20, 16 << 20),
+        }
+    }
+
+    /// Bytes of memtables now.
+    pub fn memtable_usage_bytes(&self) -> usize {
+        self.memtables.get_usage()
+    }
+
+    /// Bytes of cached blocks now.
+    pub fn cache_usage_bytes(&self) -> usize {
+        self.cache.get_usage()
+    }
+}
+
+/// The RocksDB databases of one directory.
+pub struct RocksDisk {
+    directory: PathBuf,
+    budget: MemoryBudget,
+}
+
+impl RocksDisk {
+    /// Uses (and makes) a directory.
+    pub fn new(directory: impl Into<PathBuf>, budget: MemoryBudget) -> Result<Self, StoreError> {
+        let directory = directory.into();
+        fs::create_dir_all(&directory).map_err(|e| failed(&directory, "make the directory", e))?;
+        Ok(RocksDisk { directory, budget })
+    }
+
+    fn task_directory(&self, task: &str) -> PathBuf {
+        self.directory.join(task)
+    }
+
+    fn current_generation(&self, task: &str) -> Result<u64, StoreError> {
+        let pointer = self.task_directory(task).join("current");
+        match fs::read_to_string(&pointer) {
+            Ok(text) => text.trim().parse().map_err(|e| failed(&pointer, "read the generation", e)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(failed(&pointer, "read the generation", e)),
+        }
+    }
+
+    fn switch_generation(&self, task: &str, generation: u64) -> Result<(), StoreError> {
+        let directory = self.task_directory(task);
+        let (pointer, draft) = (directory.join("current"), directory.join("current.new"));
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(&directory)?;
+            let mut file = fs::File::create(&draft)?;
+            writeln!(file, "{generation}")?;
+            file.sync_all()?;
+            fs::rename(&draft, &pointer)?;
+            fs::File::open(&directory)?.sync_all()
+        };
+        write().map_err(|e| failed(&pointer, "switch the generation", e))
+    }
+
+    fn database_options(&self) -> Options {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_atomic_flush(true);
+        options.set_track_and_verify_wals_in_manifest(true);
+        options.set_write_buffer_manager(&self.budget.memtables);
+        options.set_max_background_jobs(2);
+        options.set_max_open_files(512);
+        options.set_max_total_wal_size(128 << 20);
+        options.set_keep_log_file_num(2);
+        options.set_max_log_file_size(1 << 20);
+        options.set_stats_dump_period_sec(0);
+        options.set_stats_persist_period_sec(0);
+        options.set_bytes_per_sync(1 << 20);
+        options
+    }
+
+    fn family_options(&self) -> Options {
+        let mut blocks = BlockBasedOptions::default();
+        blocks.set_block_cache(&self.budget.cache);
+        blocks.set_bloom_filter(10.0, false);
+        blocks.set_cache_index_and_filter_blocks(true);
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        blocks.set_block_size(4 << 10);
+        blocks.set_format_version(6);
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&blocks);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_level_compaction_dynamic_level_bytes(true);
+        options.set_write_buffer_size(self.budget.memtable_bytes);
+        options.set_max_write_buffer_number(3);
+        // A get of a key that is new finds so without searching the memtable's skip list.
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.02);
+        options
+    }
+}
+
+impl DatabaseProvider for RocksDisk {
+    fn open(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError> {
+        let generation = self.current_generation(task)?;
+        if generation == 0 {
+            self.switch_generation(task, 1)?;
+        }
+        let path = self.task_directory(task).join(generation.max(1).to_string());
+        fs::create_dir_all(&path).map_err(|e| failed(&path, "make the directory", e))?;
+        let options = self.database_options();
+        // RocksDB opens a database only with all families that it has, also those of stores that are gone.
+        let mut families: BTreeSet<String> = match path.join("CURRENT").exists() {
+            true => DB::list_cf(&options, &path).map_err(|e| failed(&path, "list the stores", e))?.into_iter().collect(),
+            false => BTreeSet::new(),
+        };
+        families.insert(META_FAMILY.to_string());
+        families.extend(columns.iter().cloned());
+        let descriptors = families.into_iter().map(|name| ColumnFamilyDescriptor::new(name, self.family_options()));
+        let db = DB::open_cf_descriptors(&options, &path, descriptors).map_err(|e| failed(&path, "open", e))?;
+        let names = std::iter::once(META_FAMILY.to_string()).chain(columns.iter().cloned()).collect();
+        Ok(Arc::new(RocksDatabase { db, names, path }))
+    }
+
+    fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError> {
+        let generation = self.current_generation(task)?;
+        if generation == 0 {
+            return Ok(());
+        }
+        self.switch_generation(task, generation + 1)?;
+        let old = self.task_directory(task).join(generation.to_string());
+        let moved = match keep {
+            true => fs::rename(&old, self.task_directory(task).join(format!("aside-{generation}"))),
+            false => fs::remove_dir_all(&old),
+        };
+        match moved {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(&old, "put the database aside", e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct RocksDatabase {
+    db: DB,
+    /// Family names by column.
+    names: Vec<String>,
+    path: PathBuf,
+}
+
+impl RocksDatabase {
+    fn family(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
+        self.names
+            .get(usize::from(column.0))
+            .and_then(|name| self.db.cf_handle(name))
+            .ok_or_else(|| failed(&self.path, "find the store", format!("column {}", column.0)))
+    }
+}
+
+impl Database for RocksDatabase {
+    fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
+        let row = self.db.get_pinned_cf(self.family(column)?, key).map_err(|e| failed(&self.path, "get", e))?;
+        if let Some(row) = &row {
+            read(row);
+        }
+        Ok(row.is_some())
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut writes = WriteBatch::with_capacity_bytes(batch.size_bytes() + batch.len() * 16);
+        let families = (0..self.names.len()).map(|at| self.family(Column(at as u16))).collect::<Result<Vec<_>, _>>()?;
+        for entry in batch.iter() {
+            let family = families[usize::from(entry.column.0)];
+            match entry.value {
+                Some(value) => writes.put_cf(family, entry.key, value),
+                None => writes.delete_cf(family, entry.key),
+            }
+        }
+        self.db.write(writes).map_err(|e| failed(&self.path, "write a batch", e))
+    }
+
+    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
+        Box::new(RocksSnapshot { database: self, snapshot: self.db.snapshot() })
+    }
+
+    fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+struct RocksSnapshot<'a> {
+    database: &'a RocksDatabase,
+    snapshot: SnapshotWithThreadMode<'a, DB>,
+}
+
+impl Snapshot for RocksSnapshot<'_> {
+    fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
+        let row = self.snapshot.get_pinned_cf(self.database.family(column)?, key).map_err(|e| failed(&self.database.path, "get", e))?;
+        if let Some(row) = &row {
+            read(row);
+        }
+        Ok(row.is_some())
+    }
+
+    fn scan(&self, column: Column, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
+        let mut rows = self.snapshot.raw_iterator_cf(self.database.family(column)?);
+        rows.seek(from);
+        while let Some((key, row)) = rows.item() {
+            if !visit(key, row) {
+                break;
+            }
+            rows.next();
+        }
+        rows.status().map_err(|e| failed(&self.database.path, "scan", e))
+    }
+}
+
+fn failed(path: &Path, operation: &'static str, cause: impl std::fmt::Display) -> StoreError {
+    StoreError::Database { path: path.display().to_string(), operation, detail: cause.to_string() }
+}

@@ -1,0 +1,112 @@
+//! A task's database together with the position that it holds.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Batch, Column, Database, StoreError, TaskPosition};
+use crate::codec;
+
+/// A task's open database. Shared by the task that writes it and by readers; only the holder of its [`TaskLease`] writes.
+pub struct TaskDatabase {
+    database: Arc<dyn Database>,
+    position: Mutex<Option<TaskPosition>>,
+}
+
+impl TaskDatabase {
+    /// Reads the position of an open database.
+    pub fn new(database: Arc<dyn Database>) -> Result<Self, StoreError> {
+        let position = read_position(|key, read| database.get(Column::META, key, read))?;
+        Ok(TaskDatabase { database, position: Mutex::new(position) })
+    }
+
+    /// The position that the database holds; `None` before the first commit.
+    pub fn position(&self) -> Option<TaskPosition> {
+        self.lock().clone()
+    }
+
+    /// The database itself.
+    pub fn database(&self) -> &Arc<dyn Database> {
+        &self.database
+    }
+
+    /// Applies the rows of one committed transaction and its position, all or nothing. The position must be the one that follows:
+    /// a batch of a former owner never lands on a newer state.
+    pub fn apply(&self, mut batch: Batch, position: TaskPosition) -> Result<(), StoreError> {
+        let mut current = self.lock();
+        let found = current.as_ref().map_or(0, |position| position.marker.sequence);
+        let wanted = position.marker.sequence;
+        if found + 1 != wanted {
+            return Err(StoreError::OutOfSequence { path: self.database.path(), found, wanted });
+        }
+        put_position(&mut batch, &position)?;
+        self.database.write(&batch)?;
+        *current = Some(position);
+        Ok(())
+    }
+
+    /// Applies restored rows. The position stays behind until [`TaskDatabase::finish_restore`]: rows are applied again after a
+    /// kill, which changes nothing.
+    pub fn restore(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.database.write(batch)
+    }
+
+    /// Says that the rows of this position are all here.
+    pub fn finish_restore(&self, position: TaskPosition) -> Result<(), StoreError> {
+        let mut current = self.lock();
+        let mut batch = Batch::default();
+        put_position(&mut batch, &position)?;
+        self.database.write(&batch)?;
+        *current = Some(position);
+        Ok(())
+    }
+
+    /// A row as bytes together with the position whose state it belongs to.
+    pub fn read(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<TaskPosition>, StoreError> {
+        let snapshot = self.database.snapshot();
+        let position = read_position(|key, read| snapshot.get(Column::META, key, read))?;
+        snapshot.get(column, key, read)?;
+        Ok(position)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<TaskPosition>> {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put_position(batch: &mut Batch, position: &TaskPosition) -> Result<(), StoreError> {
+    batch.put_with(Column::META, TaskPosition::KEY, |out| codec::encode_row(position, out)).map_err(meta_error)
+}
+
+fn read_position(get: impl FnOnce(&[u8], &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>) -> Result<Option<TaskPosition>, StoreError> {
+    let mut position = None;
+    get(TaskPosition::KEY, &mut |bytes| position = Some(codec::decode_row(bytes)))?;
+    position.transpose().map_err(meta_error)
+}
+
+fn meta_error(source: codec::CodecError) -> StoreError {
+    StoreError::Codec { store: "(position)".to_string(), source }
+}
+
+/// The right to write a task's database; given back when dropped. At most one exists in the process.
+pub struct TaskLease {
+    database: Arc<TaskDatabase>,
+    give_back: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl TaskLease {
+    pub(super) fn new(database: Arc<TaskDatabase>, give_back: impl FnOnce() + Send + 'static) -> Self {
+        TaskLease { database, give_back: Some(Box::new(give_back)) }
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Arc<TaskDatabase> {
+        &self.database
+    }
+}
+
+impl Drop for TaskLease {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.give_back.take() {
+            give_back();
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The unit of parallelism: a sub-topology over one partition, with its stores, its processors and its position.
+//!
+//! ```text
+//!            ┌─────────────── PartitionGroup ───────────────┐
+//!  queues ──►│ the record with the smallest time goes first │──► Task::process ──► outputs, working sets
+//!            └───────────────────────────────────────────────┘         │
+//!                                                   Task::prepare ◄────┘ (commit)
+//!                                                        │ batch + changelog, then marker
+//!                                                   Task::apply  (after Kafka said yes)
+//! ```
+//!
+//! A task has no thread, no clock and no Kafka: whoever runs it gives it records and carries its bytes.
+
+mod error;
+mod partition_group;
+mod plan;
+mod punctuation;
+mod start;
+mod stream_task;
+mod task_scope;
+
+pub use error::TaskError;
+pub use partition_group::PartitionGroup;
+pub use plan::{PlannedSource, PlannedStore, TaskPlan};
+pub use start::{LogView, StartDecision, StartRefusal, decide_start};
+pub use stream_task::{InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, Task};

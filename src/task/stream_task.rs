@@ -1,0 +1,379 @@
+//! An active task: processes records one by one, each all or nothing, and prepares what a commit consists of.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::punctuation::Schedule;
+use super::{TaskError, TaskPlan};
+use crate::ports::Delivered;
+use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
+use crate::record::{Headers, Offset, Timestamp, partition_for};
+use crate::state::{Batch, ErasedStore, Marker, TaskLease, TaskPosition};
+
+/// The largest record that is produced, in bytes: below Kafka's default `message.max.bytes` (1,048,588) with room for headers.
+pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// A source record as bytes.
+#[derive(Clone, Debug)]
+pub struct InputRecord<'a> {
+    /// Where it stands.
+    pub offset: Offset,
+    /// The record's time.
+    pub timestamp: Timestamp,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The value.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: Headers,
+}
+
+/// The outputs of records that are done, for Kafka.
+pub type OutputBuffer = Vec<Output>;
+
+/// One output with its declared topic name.
+#[derive(Clone, Debug)]
+pub struct Output(pub(crate) Emitted);
+
+impl Output {
+    /// Declared topic name, key and value.
+    pub fn parts(&self) -> (&str, Option<&[u8]>, Option<&[u8]>) {
+        (&self.0.topic, self.0.key.as_deref(), self.0.value.as_deref())
+    }
+}
+
+/// How the processing of one record ended.
+#[derive(Debug)]
+pub enum Processed {
+    /// Its changes wait for the commit.
+    Done,
+    /// It is at fault: nothing of it remains, and the task still stands before it.
+    Poisoned(ProcessorError),
+}
+
+/// What one commit of a task consists of; nothing of it is in the database yet.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The changed rows; also what the changelogs get.
+    pub batch: Batch,
+}
+
+/// An active task.
+pub struct Task {
+    pub(super) plan: Arc<TaskPlan>,
+    lease: TaskLease,
+    /// By the topology's node index; `None` for nodes of other sub-topologies, and for one that is running.
+    pub(super) nodes: Vec<Option<Box<dyn ErasedNode>>>,
+    /// By the topology's store index.
+    pub(super) stores: Vec<Option<Box<dyn ErasedStore>>>,
+    schedules: Vec<Schedule>,
+    pub(super) record: Option<RecordContext>,
+    pub(super) stream_time: Option<Timestamp>,
+    pub(super) emitted: Vec<Emitted>,
+    /// A processor failed, whatever the one before it made of that.
+    pub(super) failed: bool,
+    /// The next offset of each source partition.
+    next: Vec<Offset>,
+    /// Something moved since the last commit.
+    moved: bool,
+    lineage: Uuid,
+    committed: Option<TaskPosition>,
+    /// Where to begin when nothing was ever committed.
+    beginning: Vec<Offset>,
+    /// Set after a commit failed because of a row too large: from then on the rows of each record are measured.
+    measures_rows: bool,
+}
+
+impl Task {
+    /// Makes a task on its database, which holds the state of the last commit. `next` has the next offset of each source
+    /// partition; `lineage` is used if the task never committed.
+    pub fn new(plan: Arc<TaskPlan>, lease: TaskLease, next: Vec<Offset>, lineage: Uuid) -> Result<Self, TaskError> {
+        let parts = plan.topology.parts();
+        let committed = lease.database().position();
+        let mut stores: Vec<Option<Box<dyn ErasedStore>>> = parts.stores.iter().map(|_| None).collect();
+        for store in &plan.stores {
+            stores[store.id.0] = Some((parts.stores[store.id.0].make)(lease.database().clone(), store.column));
+        }
+        let mut task = Task {
+            lineage: committed.as_ref().map_or(lineage, |position| position.marker.lineage),
+            stream_time: committed.as_ref().and_then(|position| position.marker.stream_time),
+            beginning: next.clone(),
+            nodes: Vec::new(),
+            schedules: Vec::new(),
+            record: None,
+            emitted: Vec::new(),
+            failed: false,
+            moved: false,
+            measures_rows: false,
+            committed,
+            stores,
+            next,
+            lease,
+            plan,
+        };
+        task.make_nodes()?;
+        Ok(task)
+    }
+
+    /// What it consists of.
+    pub fn plan(&self) -> &Arc<TaskPlan> {
+        &self.plan
+    }
+
+    /// Its database, for readers.
+    pub fn database(&self) -> &Arc<crate::state::TaskDatabase> {
+        self.lease.database()
+    }
+
+    /// The next offset of each source partition, in the plan's order.
+    pub fn next_offsets(&self) -> &[Offset] {
+        &self.next
+    }
+
+    /// The position of the last commit.
+    pub fn committed(&self) -> Option<&TaskPosition> {
+        self.committed.as_ref()
+    }
+
+    /// True when a commit would move it.
+    pub fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// How many rows wait for the commit.
+    pub fn dirty_rows(&self) -> usize {
+        self.stores.iter().flatten().map(|store| store.dirty_rows()).sum()
+    }
+
+    /// Processes a record of the source partition at this index of the plan, all or nothing. Its outputs are appended.
+    pub fn process(&mut self, source: usize, input: InputRecord<'_>, outputs: &mut OutputBuffer) -> Result<Processed, TaskError> {
+        let time_before = self.stream_time;
+        self.enter(source, &input);
+        let result = match self.misplaced(source, &input) {
+            Some(error) => Err(error),
+            None => {
+                let node = self.plan.source_node(source);
+                let InputRecord { key, value, timestamp, headers, .. } = input;
+                self.run(|task| node.dispatch(task, SourceRecord { key, value, timestamp, headers }))
+            }
+        };
+        self.settle_record(result, time_before, outputs).map(|processed| {
+            if matches!(processed, Processed::Done) {
+                self.pass(source, input.offset);
+            }
+            processed
+        })
+    }
+
+    /// Moves past a record without processing it: the poison policy said so.
+    pub fn pass(&mut self, source: usize, offset: Offset) {
+        self.next[source] = offset.next();
+        self.moved = true;
+    }
+
+    /// Calls the processors whose time has come, each all or nothing; answers whether any was called. One that fails is logged by
+    /// the caller and called again at its next time.
+    pub fn punctuate(&mut self, wall_clock: Timestamp, outputs: &mut OutputBuffer) -> Result<(usize, Vec<ProcessorError>), TaskError> {
+        let (mut calls, mut faults) = (0, Vec::new());
+        for at in 0..self.schedules.len() {
+            let schedule = &mut self.schedules[at];
+            let now = match schedule.kind {
+                PunctuationType::WallClockTime => Some(wall_clock),
+                PunctuationType::StreamTime => self.stream_time,
+            };
+            let Some(now) = now.filter(|now| schedule.take_due(*now)) else { continue };
+            let (node, id) = (schedule.node, schedule.id);
+            self.record = None;
+            let result = self.run(|task| task.punctuate_node(node, id, now));
+            let schedules = self.schedules.clone();
+            if let Processed::Poisoned(error) = self.settle_record(result, self.stream_time, outputs)? {
+                // The processors were made anew; the times asked for stay.
+                self.schedules = schedules;
+                faults.push(error);
+            }
+            calls += 1;
+            self.moved = true;
+        }
+        Ok((calls, faults))
+    }
+
+    /// The rows of the next commit; `None` when nothing moved.
+    pub fn prepare(&self) -> Result<Option<Prepared>, TaskError> {
+        if !self.moved {
+            return Ok(None);
+        }
+        let mut batch = Batch::default();
+        for store in self.stores.iter().flatten() {
+            store.collect(&mut batch)?;
+        }
+        Ok(Some(Prepared { batch }))
+    }
+
+    /// The marker of the next commit, given where the changelog records came to lie.
+    pub fn next_marker(&self, delivered: &Delivered) -> Marker {
+        let last = self.committed.as_ref().map(|position| &position.marker);
+        let changelog_end = |store: &super::PlannedStore| {
+            let before = last.and_then(|marker| marker.changelogs.get(&store.name).copied().flatten());
+            delivered.get(&store.changelog).copied().or(before)
+        };
+        Marker {
+            lineage: self.lineage,
+            sequence: last.map_or(0, |marker| marker.sequence) + 1,
+            sources: self.plan.source_partitions().cloned().zip(self.next.iter().copied()).collect::<BTreeMap<_, _>>(),
+            stream_time: self.stream_time,
+            changelogs: self.plan.stores.iter().map(|store| (store.name.clone(), changelog_end(store))).collect(),
+        }
+    }
+
+    /// Kafka has committed: rows and position go into the database, all or nothing.
+    pub fn apply(&mut self, prepared: Prepared, position: TaskPosition) -> Result<(), TaskError> {
+        self.lease.database().apply(prepared.batch, position.clone())?;
+        self.stores.iter_mut().flatten().for_each(|store| store.settle());
+        self.committed = Some(position);
+        self.moved = false;
+        Ok(())
+    }
+
+    /// Goes back to the last commit: everything since is forgotten, the processors are made anew.
+    pub fn abort(&mut self) -> Result<(), TaskError> {
+        self.stores.iter_mut().flatten().for_each(|store| store.discard());
+        self.emitted.clear();
+        self.moved = false;
+        let marker = self.committed.as_ref().map(|position| &position.marker);
+        self.stream_time = marker.and_then(|marker| marker.stream_time);
+        for (at, source) in self.plan.sources.iter().enumerate() {
+            let committed = marker.and_then(|marker| marker.sources.get(&source.partition).copied());
+            self.next[at] = committed.unwrap_or(self.beginning[at]);
+        }
+        self.make_nodes()
+    }
+
+    /// From now on the rows of each record are measured, so that the record which makes one too large is at fault, and not the
+    /// commit. It costs an encoding of each row, so it is not done before it was needed once.
+    pub fn measure_rows(&mut self) {
+        self.measures_rows = true;
+    }
+
+    fn enter(&mut self, source: usize, input: &InputRecord<'_>) {
+        let partition = &self.plan.sources[source].partition;
+        match &mut self.record {
+            Some(record) if Arc::ptr_eq(&record.topic, &partition.topic) => {
+                record.offset = input.offset;
+                record.timestamp = input.timestamp;
+                record.headers = input.headers.clone();
+            }
+            record => {
+                *record = Some(RecordContext {
+                    topic: partition.topic.clone(),
+                    partition: partition.partition,
+                    offset: input.offset,
+                    timestamp: input.timestamp,
+                    headers: input.headers.clone(),
+                });
+            }
+        }
+        self.stream_time = self.stream_time.max(Some(input.timestamp));
+    }
+
+    fn misplaced(&self, source: usize, input: &InputRecord<'_>) -> Option<ProcessorError> {
+        let source = &self.plan.sources[source];
+        if !source.keyed {
+            return None;
+        }
+        let Some(key) = input.key else {
+            return Some(ProcessorError::rejected("misplaced: the key is null, and the key decides where the row lies"));
+        };
+        let wanted = partition_for(key, source.partitions);
+        (wanted != source.partition.partition).then(|| {
+            ProcessorError::rejected(format!(
+                "misplaced: the key belongs to partition {wanted}; write with Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)"
+            ))
+        })
+    }
+
+    /// Runs user code; a panic is an answer like any other.
+    fn run(&mut self, work: impl FnOnce(&mut Task) -> ProcessResult) -> ProcessResult {
+        self.failed = false;
+        let result = catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(ProcessorError::Panicked(text.unwrap_or_else(|| "without a message".to_string())))
+        });
+        if self.failed && result.is_ok() {
+            return Err(ProcessorError::rejected("a processor failed, and the one that forwarded to it ignored that"));
+        }
+        result?;
+        if self.measures_rows {
+            self.stores.iter().flatten().try_for_each(|store| store.check_record(MAX_RECORD_BYTES))?;
+        }
+        match self.emitted.iter().map(size_bytes).find(|bytes| *bytes > MAX_RECORD_BYTES) {
+            Some(bytes) => Err(ProcessorError::rejected(format!("an output has {bytes} bytes, the most is {MAX_RECORD_BYTES}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn settle_record(
+        &mut self,
+        result: ProcessResult,
+        time_before: Option<Timestamp>,
+        outputs: &mut OutputBuffer,
+    ) -> Result<Processed, TaskError> {
+        match result {
+            Ok(()) => {
+                self.stores.iter_mut().flatten().for_each(|store| store.keep_record());
+                outputs.extend(self.emitted.drain(..).map(Output));
+                Ok(Processed::Done)
+            }
+            Err(error) => {
+                self.stores.iter_mut().flatten().for_each(|store| store.undo_record());
+                self.emitted.clear();
+                self.stream_time = time_before;
+                self.make_nodes()?;
+                match error {
+                    ProcessorError::Store(error) => Err(TaskError::Store(error)),
+                    error => Ok(Processed::Poisoned(error)),
+                }
+            }
+        }
+    }
+
+    /// Makes all processors from their suppliers: their fields are not undone with a record, so they are not kept after a failure.
+    fn make_nodes(&mut self) -> Result<(), TaskError> {
+        let plan = self.plan.clone();
+        let parts = plan.topology.parts();
+        self.nodes.iter_mut().flatten().for_each(|node| node.close());
+        self.nodes = parts.nodes.iter().map(|_| None).collect();
+        self.schedules.clear();
+        for at in &plan.nodes {
+            let definition = &parts.nodes[*at];
+            let failed = |detail: String| TaskError::Init { node: definition.name.clone(), detail };
+            let mut node = definition.make().map_err(failed)?;
+            self.record = None;
+            self.run(|task| node.init(task)).map_err(|e| failed(e.to_string()))?;
+            self.nodes[*at] = Some(node);
+            let punctuations = definition.uses.punctuations.iter().enumerate();
+            self.schedules.extend(punctuations.map(|(id, (interval, kind))| Schedule::new(*at, PunctuationId(id), *interval, *kind)));
+        }
+        self.stores.iter_mut().flatten().for_each(|store| store.keep_record());
+        Ok(())
+    }
+
+    fn punctuate_node(&mut self, at: usize, id: PunctuationId, time: Timestamp) -> ProcessResult {
+        let mut node = self.nodes[at].take().expect("a punctuation runs while no node does");
+        let result = node.punctuate(self, id, time);
+        self.nodes[at] = Some(node);
+        result
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.nodes.iter_mut().flatten().for_each(|node| node.close());
+    }
+}
+
+fn size_bytes(output: &Emitted) -> usize {
+    output.key.as_ref().map_or(0, Vec::len) + output.value.as_ref().map_or(0, Vec::len)
+}

@@ -1,0 +1,40 @@
+//! What a running processor reaches of its task.
+
+use std::any::Any;
+
+use super::Task;
+use crate::processor::{EdgeId, Emitted, ProcessResult, RecordContext, StoreId, TaskScope};
+use crate::record::Timestamp;
+use crate::state::ErasedStore;
+
+impl TaskScope for Task {
+    fn children(&self, edge: EdgeId) -> usize {
+        self.plan.topology.parts().edges[edge.0].children.len()
+    }
+
+    fn deliver(&mut self, edge: EdgeId, child: usize, record: &mut dyn Any) -> ProcessResult {
+        let at = self.plan.topology.parts().edges[edge.0].children[child];
+        // A node is out of its slot while it runs; streams form no circle, so it is never asked for twice.
+        let mut node = self.nodes[at].take().expect("streams form no circle");
+        let result = node.process(self, record);
+        self.nodes[at] = Some(node);
+        self.failed |= result.is_err();
+        result
+    }
+
+    fn store(&mut self, store: StoreId) -> &mut dyn ErasedStore {
+        self.stores[store.0].as_deref_mut().expect("a supplier names its stores, and named stores are made with the task")
+    }
+
+    fn record(&self) -> Option<&RecordContext> {
+        self.record.as_ref()
+    }
+
+    fn stream_time(&self) -> Timestamp {
+        self.stream_time.unwrap_or(Timestamp::MIN)
+    }
+
+    fn emit(&mut self, output: Emitted) {
+        self.emitted.push(output);
+    }
+}

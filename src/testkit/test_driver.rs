@@ -1,0 +1,201 @@
+//! Runs a topology record by record, on the same task and store code as in production: no broker, no threads, no clock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::codec::{self, StoreKey, StoreValue};
+use crate::processor::{Emitted, ProcessorError};
+use crate::record::{Data, Headers, Offset, Record, Timestamp};
+use crate::state::{MemoryDisk, StateDirectory, TaskPosition};
+use crate::task::{InputRecord, Output, Processed, Task, TaskError, TaskPlan};
+use crate::topology::{Names, Sink, SinkCodecs, Store, TaskId, Topology, TopologyBuilder, TopologyErrors};
+
+/// A topology with one partition a topic. Each piped record goes through the true codecs and is committed before `pipe` returns.
+pub struct TopologyTestDriver {
+    topology: Topology,
+    tasks: Vec<Task>,
+    /// By declared topic name.
+    next: BTreeMap<Arc<str>, Offset>,
+    outputs: HashMap<Arc<str>, Vec<Emitted>>,
+    now: Timestamp,
+    /// The end of the log that markers and changelog records would have.
+    log_end: i64,
+}
+
+impl TopologyTestDriver {
+    /// Builds the topology and its tasks; gives back what the function gave back.
+    pub fn new<H>(topology: impl FnOnce(&mut TopologyBuilder) -> H) -> Result<(Self, H), TopologyErrors> {
+        let mut builder = TopologyBuilder::new();
+        let handles = topology(&mut builder);
+        let topology = builder.build()?;
+        let directory = StateDirectory::unlocked(Box::new(MemoryDisk::default()));
+        let names = Names::new("test", "");
+        let make_task = |name: &Arc<str>| {
+            let plan = TaskPlan::new(&topology, &names, &TaskId { subtopology: name.clone(), partition: 0 }, 1)
+                .expect("the sub-topology is one of this topology's");
+            let lease = directory.lease(&plan.name(), &plan.columns()).expect("memory does not fail").expect("each task is made once");
+            let beginning = vec![Offset(0); plan.sources.len()];
+            Task::new(Arc::new(plan), lease, beginning, Uuid::nil()).expect("processors can be initialised")
+        };
+        let tasks = topology.subtopologies().iter().map(|subtopology| make_task(&subtopology.name)).collect();
+        let driver = TopologyTestDriver { tasks, topology, next: BTreeMap::new(), outputs: HashMap::new(), now: Timestamp(0), log_end: 0 };
+        Ok((driver, handles))
+    }
+
+    /// Gives a record to a source topic, at the driver's time. An error is what the poison policy would get; nothing of the record
+    /// remains.
+    pub fn pipe(&mut self, topic: &str, key: &str, value: &str) -> Result<(), ProcessorError> {
+        self.pipe_bytes(topic, Some(key.as_bytes()), Some(value.as_bytes()), self.now)
+    }
+
+    /// Gives a record as bytes with its time.
+    pub fn pipe_bytes(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+    ) -> Result<(), ProcessorError> {
+        let record = Emitted {
+            topic: topic.into(),
+            partition: None,
+            key: key.map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
+            timestamp,
+            headers: Headers::default(),
+        };
+        let mut waiting = VecDeque::from([record]);
+        while let Some(record) = waiting.pop_front() {
+            waiting.extend(self.process(record)?);
+        }
+        Ok(())
+    }
+
+    /// Moves the wall clock, and calls the punctuations that are due.
+    pub fn advance_wall_clock(&mut self, by: Duration) -> Result<(), ProcessorError> {
+        self.now = Timestamp(self.now.0 + by.as_millis() as i64);
+        let now = self.now;
+        for at in 0..self.tasks.len() {
+            let mut outputs = Vec::new();
+            let (_, mut faults) = self.tasks[at].punctuate(now, &mut outputs).map_err(store_error)?;
+            self.keep(outputs);
+            self.commit(at)?;
+            if let Some(fault) = faults.pop() {
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    /// The committed row of a key.
+    pub fn get<K: StoreKey, V: StoreValue, Of>(&self, store: Store<K, V, Of>, key: impl Into<K>) -> Option<V> {
+        let (mut key_bytes, mut row) = (Vec::new(), None);
+        key.into().encode_key(&mut key_bytes);
+        let (task, column) = self.find(store.id);
+        task.database().read(column, &key_bytes, &mut |bytes| row = Some(codec::decode_row::<V>(bytes))).expect("memory does not fail");
+        row.map(|row| row.expect("the row was written with these types"))
+    }
+
+    /// All committed rows in key order.
+    pub fn rows<K: StoreKey, V: StoreValue, Of>(&self, store: Store<K, V, Of>) -> Vec<(K, V)> {
+        let (task, column) = self.find(store.id);
+        let mut rows = Vec::new();
+        let mut visit = |key: &[u8], row: &[u8]| {
+            let key = codec::decode_whole_key::<K>(key).expect("the key was written with these types");
+            rows.push((key, codec::decode_row::<V>(row).expect("the row was written with these types")));
+            true
+        };
+        task.database().database().snapshot().scan(column, &[], &mut visit).expect("memory does not fail");
+        rows
+    }
+
+    /// Takes what a sink has written since the last call.
+    pub fn read<K: Data, V: Data>(&mut self, sink: Sink<K, V>) -> Result<Vec<Record<K, V>>, codec::CodecError> {
+        let node = &self.topology.parts().nodes[sink.sink];
+        let codecs = node.codecs.as_ref().and_then(|codecs| codecs.downcast_ref::<SinkCodecs<K, V>>());
+        let codecs = codecs.expect("a Sink carries the types it was declared with");
+        let crate::topology::NodeKind::Sink(topic) = &node.kind else { return Ok(Vec::new()) };
+        self.outputs
+            .remove(topic)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|output| {
+                let (key, value) = (codecs.key.decode(output.key.as_deref())?, codecs.value.decode(output.value.as_deref())?);
+                Ok(Record { key, value, timestamp: output.timestamp, headers: output.headers })
+            })
+            .collect()
+    }
+
+    /// What runs, as text.
+    pub fn describe(&self) -> String {
+        self.topology.describe()
+    }
+
+    /// Processes a record in each task that reads its topic; answers outputs that are input of this topology.
+    fn process(&mut self, record: Emitted) -> Result<Vec<Emitted>, ProcessorError> {
+        let offset = *self.next.entry(record.topic.clone()).or_default();
+        let mut read_again = Vec::new();
+        for at in 0..self.tasks.len() {
+            let sources = &self.tasks[at].plan().sources;
+            let Some(source) = sources.iter().position(|source| source.partition.topic == record.topic) else { continue };
+            let input = InputRecord {
+                offset,
+                timestamp: record.timestamp,
+                key: record.key.as_deref(),
+                value: record.value.as_deref(),
+                headers: record.headers.clone(),
+            };
+            let mut outputs = Vec::new();
+            match self.tasks[at].process(source, input, &mut outputs).map_err(store_error)? {
+                Processed::Poisoned(error) => return Err(error),
+                Processed::Done => read_again.extend(self.keep(outputs)),
+            }
+            self.commit(at)?;
+        }
+        self.next.insert(record.topic, offset.next());
+        Ok(read_again)
+    }
+
+    fn keep(&mut self, outputs: Vec<Output>) -> Vec<Emitted> {
+        let sources = self.topology.source_topics();
+        let (read_here, written): (Vec<Emitted>, Vec<Emitted>) =
+            outputs.into_iter().map(|Output(output)| output).partition(|output| sources.contains(&output.topic));
+        for output in written.into_iter().chain(read_here.iter().cloned()) {
+            self.outputs.entry(output.topic.clone()).or_default().push(output);
+        }
+        read_here
+    }
+
+    fn commit(&mut self, at: usize) -> Result<(), ProcessorError> {
+        let task = &mut self.tasks[at];
+        let Some(prepared) = task.prepare().map_err(store_error)? else { return Ok(()) };
+        let mut delivered = HashMap::new();
+        for store in &task.plan().stores {
+            let changed = prepared.batch.iter().filter(|entry| entry.column == store.column).count() as i64;
+            self.log_end += changed;
+            if changed > 0 {
+                delivered.insert(store.changelog.clone(), Offset(self.log_end));
+            }
+        }
+        self.log_end += 1;
+        let marker = task.next_marker(&delivered);
+        let position = TaskPosition { marker, marker_offset: Offset(self.log_end), applied_at: self.now };
+        task.apply(prepared, position).map_err(store_error)
+    }
+
+    fn find(&self, store: crate::processor::StoreId) -> (&Task, crate::state::Column) {
+        let of = |task: &Task| task.plan().stores.iter().find(|planned| planned.id == store).map(|planned| planned.column);
+        self.tasks.iter().find_map(|task| Some((task, of(task)?))).expect("the store is one of this topology's")
+    }
+}
+
+/// What cannot happen to a record: memory failed, or a processor's `init` did.
+fn store_error(error: TaskError) -> ProcessorError {
+    match error {
+        TaskError::Store(error) => ProcessorError::Store(error),
+        other => ProcessorError::Panicked(other.to_string()),
+    }
+}

@@ -1,0 +1,175 @@
+//! The builder: declares parts, collects faults, checks all at the end.
+
+use std::sync::Arc;
+
+use super::error::{TopologyErrors, TopologyFault};
+use super::handles::{Sink, Store, Stream};
+use super::parts::{EdgeDef, NodeDef, NodeKind, PartitionKey, Parts, SinkCodecs, SourceDef, StoreDef};
+use super::wiring::{Uses, Wiring};
+use super::{Topology, validate};
+use crate::codec::{Codec, StoreKey, StoreValue};
+use crate::processor::{EdgeId, ErasedNode, ProcessResult, Processor, ProcessorContext, ProcessorNode, SinkNode, SourceNode, StoreId};
+use crate::record::{Data, Record};
+use crate::state::TypedStore;
+
+/// Declares a topology part by part. Faults are collected; [`TopologyBuilder::build`] reports all of them.
+#[derive(Default)]
+pub struct TopologyBuilder {
+    parts: Parts,
+    faults: Vec<TopologyFault>,
+}
+
+impl TopologyBuilder {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads topics (without prefix) whose keys and values have these codecs.
+    pub fn source<K: Data, V: Data>(&mut self, name: &str, topics: &[&str], key: impl Codec<K>, value: impl Codec<V>) -> Stream<K, V> {
+        let edge = self.edge(name);
+        let key: Arc<dyn Codec<K>> = Arc::new(key);
+        self.name_once("source", name, |parts| parts.sources.iter().map(|s| s.name.as_str()).collect());
+        topics.iter().for_each(|topic| self.name_fits("topic", topic));
+        if topics.is_empty() {
+            self.faults.push(TopologyFault::NoTopics { source_name: name.to_string() });
+        }
+        self.parts.sources.push(SourceDef {
+            name: name.to_string(),
+            topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
+            edge,
+            node: Arc::new(SourceNode::new(edge, key.clone(), Arc::new(value))),
+            key_codec: Arc::new(key),
+        });
+        Stream::new(edge)
+    }
+
+    /// A typed, named stream between processors.
+    pub fn stream<K: Data, V: Data>(&mut self, name: &str) -> Stream<K, V> {
+        Stream::new(self.edge(name))
+    }
+
+    /// A key-value store with a changelog. The key bytes of the source `by` pick the partition of a row.
+    pub fn store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Stream<K, impl Data>) -> Store<K, V> {
+        self.name_once("store", name, |parts| parts.stores.iter().map(|s| s.name.as_str()).collect());
+        let codec = self
+            .parts
+            .source_of(by.edge)
+            .and_then(|source| self.parts.sources[source].key_codec.downcast_ref::<Arc<dyn Codec<K>>>().cloned());
+        let partition_key: PartitionKey<K> = Arc::new(move |key| codec.as_ref().map_or(Ok(None), |codec| codec.encode(key)));
+        let store_name = name.to_string();
+        self.parts.stores.push(StoreDef {
+            name: name.to_string(),
+            by: by.edge,
+            make: Box::new(move |database, column| Box::new(TypedStore::<K, V>::new(store_name.clone(), column, database))),
+            partition_key: Arc::new(partition_key),
+        });
+        Store::new(StoreId(self.parts.stores.len() - 1))
+    }
+
+    /// Runs a processor over a stream. The supplier is pure; it is called once by `build` to learn what it names, then once a task.
+    pub fn processor<K: Data, V: Data, P: Processor<K, V>>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        supplier: impl Fn(&mut Wiring<'_>) -> P + Send + Sync + 'static,
+    ) {
+        self.node(name, NodeKind::Processor, input.edge, move |wiring| Box::new(ProcessorNode::new(supplier(wiring))));
+    }
+
+    /// A closure as processor.
+    pub fn each<K: Data, V: Data, F>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        supplier: impl Fn(&mut Wiring<'_>) -> F + Send + Sync + 'static,
+    ) where
+        F: FnMut(&mut ProcessorContext<'_>, Record<K, V>) -> ProcessResult + Send + 'static,
+    {
+        self.processor(name, input, move |wiring| Each(supplier(wiring)));
+    }
+
+    /// Writes a stream to a topic (without prefix); Kafka's murmur2 over the key bytes picks the partition.
+    pub fn sink<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        topic: &str,
+        key: impl Codec<K>,
+        value: impl Codec<V>,
+    ) -> Sink<K, V> {
+        self.name_fits("topic", topic);
+        let topic: Arc<str> = topic.into();
+        let (key, value): (Arc<dyn Codec<K>>, Arc<dyn Codec<V>>) = (Arc::new(key), Arc::new(value));
+        let kind = NodeKind::Sink(topic.clone());
+        let codecs = Arc::new(SinkCodecs { key: key.clone(), value: value.clone() });
+        let sink = self.node(name, kind, input.edge, move |_| Box::new(SinkNode::new(topic.clone(), key.clone(), value.clone())));
+        self.parts.nodes[sink].codecs = Some(codecs);
+        Sink::new(sink)
+    }
+
+    /// Checks everything, and answers every fault if there is one.
+    pub fn build(mut self) -> Result<Topology, TopologyErrors> {
+        for node in &mut self.parts.nodes {
+            let mut uses = Uses::default();
+            drop((node.make)(&mut Wiring::new(&mut uses)));
+            node.uses = uses;
+        }
+        self.faults.extend(validate::validate(&mut self.parts));
+        match self.faults.is_empty() {
+            true => Ok(Topology { parts: Arc::new(self.parts) }),
+            false => Err(TopologyErrors { faults: self.faults }),
+        }
+    }
+
+    fn node(
+        &mut self,
+        name: &str,
+        kind: NodeKind,
+        input: EdgeId,
+        make: impl Fn(&mut Wiring<'_>) -> Box<dyn ErasedNode> + Send + Sync + 'static,
+    ) -> usize {
+        self.name_once("node", name, |parts| parts.nodes.iter().map(|n| n.name.as_str()).collect());
+        let node = self.parts.nodes.len();
+        match self.parts.edges.get_mut(input.0) {
+            Some(edge) => edge.children.push(node),
+            None => self.faults.push(TopologyFault::ForeignHandle { node: name.to_string() }),
+        }
+        self.parts.nodes.push(NodeDef { name: name.to_string(), kind, input, make: Box::new(make), codecs: None, uses: Uses::default() });
+        node
+    }
+
+    fn edge(&mut self, name: &str) -> EdgeId {
+        self.name_once("stream", name, |parts| parts.edges.iter().map(|e| e.name.as_str()).collect());
+        self.parts.edges.push(EdgeDef { name: name.to_string(), children: Vec::new() });
+        EdgeId(self.parts.edges.len() - 1)
+    }
+
+    fn name_once(&mut self, kind: &'static str, name: &str, names: impl Fn(&Parts) -> Vec<&str>) {
+        self.name_fits(kind, name);
+        if names(&self.parts).contains(&name) {
+            self.faults.push(TopologyFault::DuplicateName { kind, name: name.to_string() });
+        }
+    }
+
+    fn name_fits(&mut self, kind: &'static str, name: &str) {
+        let fits = (1..=100).contains(&name.len())
+            && !name.starts_with('.')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if !fits {
+            self.faults.push(TopologyFault::BadName { kind, name: name.to_string() });
+        }
+    }
+}
+
+/// A closure as [`Processor`].
+struct Each<F>(F);
+
+impl<K, V, F> Processor<K, V> for Each<F>
+where
+    F: FnMut(&mut ProcessorContext<'_>, Record<K, V>) -> ProcessResult + Send + 'static,
+{
+    fn process(&mut self, context: &mut ProcessorContext<'_>, record: Record<K, V>) -> ProcessResult {
+        (self.0)(context, record)
+    }
+}

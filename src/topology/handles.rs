@@ -1,0 +1,82 @@
+//! What a builder gives back: small typed names of parts, free to copy.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::processor::{EdgeId, StoreId};
+
+/// A stream of records with these types.
+pub struct Stream<K, V> {
+    pub(crate) edge: EdgeId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+/// A store's rows are found by the partition of their key.
+pub enum Keyed {}
+
+/// A store with these types; `Of` says how its rows are spread over partitions.
+pub struct Store<K, V, Of = Keyed> {
+    pub(crate) id: StoreId,
+    types: PhantomData<fn() -> (K, V, Of)>,
+}
+
+/// A topic that a sink writes, with these types.
+pub struct Sink<K, V> {
+    pub(crate) sink: usize,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Stream<K, V> {
+    pub(super) fn new(edge: EdgeId) -> Self {
+        Stream { edge, types: PhantomData }
+    }
+}
+
+impl<K, V, Of> Store<K, V, Of> {
+    pub(super) fn new(id: StoreId) -> Self {
+        Store { id, types: PhantomData }
+    }
+}
+
+impl<K, V> Sink<K, V> {
+    pub(super) fn new(sink: usize) -> Self {
+        Sink { sink, types: PhantomData }
+    }
+}
+
+// Derives would ask the same of K and V.
+impl<K, V> Clone for Stream<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K, V> Copy for Stream<K, V> {}
+impl<K, V> fmt::Debug for Stream<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({})", self.edge.0)
+    }
+}
+
+impl<K, V, Of> Clone for Store<K, V, Of> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K, V, Of> Copy for Store<K, V, Of> {}
+impl<K, V, Of> fmt::Debug for Store<K, V, Of> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.id.0)
+    }
+}
+
+impl<K, V> Clone for Sink<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K, V> Copy for Sink<K, V> {}
+impl<K, V> fmt::Debug for Sink<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sink({})", self.sink)
+    }
+}

@@ -1,0 +1,118 @@
+//! The parts of a topology with their types erased.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::wiring::{Uses, Wiring};
+use crate::codec::{Codec, CodecError};
+use crate::processor::{EdgeId, ErasedNode, ErasedSource, StoreId};
+use crate::state::{Column, ErasedStore, TaskDatabase};
+
+/// A source.
+pub(crate) struct SourceDef {
+    pub name: String,
+    pub topics: Vec<Arc<str>>,
+    pub edge: EdgeId,
+    pub node: Arc<dyn ErasedSource>,
+    /// The `Arc<dyn Codec<K>>` of the keys: it decides the partitions of stores.
+    pub key_codec: Arc<dyn Any + Send + Sync>,
+}
+
+/// A stream.
+pub(crate) struct EdgeDef {
+    pub name: String,
+    /// The nodes that read it.
+    pub children: Vec<usize>,
+}
+
+/// What a node is.
+pub(crate) enum NodeKind {
+    /// Runs user code.
+    Processor,
+    /// Writes to this topic.
+    Sink(Arc<str>),
+}
+
+type MakeNode = dyn Fn(&mut Wiring<'_>) -> Box<dyn ErasedNode> + Send + Sync;
+
+/// A processor or a sink.
+pub(crate) struct NodeDef {
+    pub name: String,
+    pub kind: NodeKind,
+    pub input: EdgeId,
+    pub make: Box<MakeNode>,
+    /// The [`SinkCodecs`] of a sink.
+    pub codecs: Option<Arc<dyn Any + Send + Sync>>,
+    /// What the supplier named when it was called by `build`.
+    pub uses: Uses,
+}
+
+impl NodeDef {
+    /// A new node for a task; fails when the supplier now names other streams or stores than in `build`.
+    pub(crate) fn make(&self) -> Result<Box<dyn ErasedNode>, String> {
+        let mut uses = Uses::default();
+        let node = (self.make)(&mut Wiring::new(&mut uses));
+        if uses == self.uses {
+            Ok(node)
+        } else {
+            Err(format!("the supplier of {} is not pure: it named other streams or stores than when the topology was built", self.name))
+        }
+    }
+}
+
+/// The codecs of a sink, for the test driver to read what it wrote.
+pub(crate) struct SinkCodecs<K, V> {
+    pub key: Arc<dyn Codec<K>>,
+    pub value: Arc<dyn Codec<V>>,
+}
+
+type MakeStore = dyn Fn(Arc<TaskDatabase>, Column) -> Box<dyn ErasedStore> + Send + Sync;
+
+/// The bytes of a key that decide its partition.
+pub(crate) type PartitionKey<K> = Arc<dyn Fn(&K) -> Result<Option<Vec<u8>>, CodecError> + Send + Sync>;
+
+/// A store.
+pub(crate) struct StoreDef {
+    pub name: String,
+    /// The stream whose keys pick the partition.
+    pub by: EdgeId,
+    pub make: Box<MakeStore>,
+    /// The [`PartitionKey`] of its key type.
+    pub partition_key: Arc<dyn Any + Send + Sync>,
+}
+
+impl StoreDef {
+    /// `name@version`: the name of its column.
+    pub(crate) fn column_name(&self) -> String {
+        format!("{}@1", self.name)
+    }
+}
+
+/// Parts that run together.
+#[derive(Debug)]
+pub(crate) struct SubTopology {
+    /// The name of its first source: stable as long as that source keeps its name.
+    pub name: Arc<str>,
+    /// Source topics without prefix, with the source that reads each.
+    pub topics: Vec<(Arc<str>, usize)>,
+    pub sources: Vec<usize>,
+    pub nodes: Vec<usize>,
+    pub stores: Vec<StoreId>,
+}
+
+/// All parts.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub sources: Vec<SourceDef>,
+    pub edges: Vec<EdgeDef>,
+    pub nodes: Vec<NodeDef>,
+    pub stores: Vec<StoreDef>,
+    pub subtopologies: Vec<SubTopology>,
+}
+
+impl Parts {
+    /// The source that writes a stream, if one does.
+    pub(crate) fn source_of(&self, edge: EdgeId) -> Option<usize> {
+        self.sources.iter().position(|source| source.edge == edge)
+    }
+}

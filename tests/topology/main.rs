@@ -1,0 +1,5 @@
+//! Topologies and the order views on the test driver: no broker, no threads, no clock.
+
+mod atomic_records;
+mod building;
+mod word_count;
