@@ -30,6 +30,10 @@ pub mod task;
 pub mod testkit;
 pub mod topology;
 
+#[cfg(test)]
+#[path = "../tests/simulation/mod.rs"]
+mod simulation;
+
 pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, StoreKey, StoreValue, Text};
 pub use processor::{
     Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,

@@ -88,8 +88,8 @@ pub struct Metrics {
     pub http_requests: IntCounterVec,
     /// How long HTTP requests take.
     pub http_duration: HistogramVec,
-    /// Events that a view did not apply, by reason; the application counts here.
-    pub events_ignored: IntCounterVec,
+    /// What processors counted in committed records.
+    pub processor_events: IntCounterVec,
 }
 
 impl Metrics {
@@ -159,12 +159,12 @@ impl Metrics {
                     &["method", "route"],
                 ),
             ),
-            events_ignored: counters(
+            processor_events: counters(
                 &registry,
-                "viewmill_events_ignored_total",
-                "Events that a view read and did not apply.",
-                "reason",
-                &["duplicate", "conflict"],
+                "viewmill_processor_events_total",
+                "What processors counted in committed records.",
+                "event",
+                &[],
             ),
             registry: registry.clone(),
             status: status.clone(),

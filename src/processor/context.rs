@@ -50,6 +50,12 @@ impl<'a> ProcessorContext<'a> {
         self.scope.record()
     }
 
+    /// Adds one to `viewmill_processor_events_total{event=…}` when the record is committed: for what a processor saw and, say,
+    /// left out.
+    pub fn count(&mut self, event: &'static str) {
+        self.scope.count(event);
+    }
+
     /// The largest record time that this task has seen.
     pub fn stream_time(&self) -> Timestamp {
         self.scope.stream_time()

@@ -38,6 +38,8 @@ pub(crate) trait TaskScope {
     fn record(&self) -> Option<&RecordContext>;
     /// The largest record time seen.
     fn stream_time(&self) -> Timestamp;
+    /// Adds one to a count of the application.
+    fn count(&mut self, what: &'static str);
     /// Holds a record for Kafka until the current one is done.
     fn emit(&mut self, output: Emitted);
 }

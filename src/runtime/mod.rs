@@ -3,8 +3,10 @@
 mod provision;
 mod status;
 pub mod step;
+mod threads;
 mod tokens;
 
 pub use provision::{ProvisionError, Provisioned, TopicSettings, provision};
 pub use status::{InstanceState, InstanceStatus, TaskRow};
+pub use threads::{OnEnd, ThreadEnd, Threads};
 pub use tokens::{TokenError, TokenTable};

@@ -73,6 +73,10 @@ pub struct Task {
     pub(super) record: Option<RecordContext>,
     pub(super) stream_time: Option<Timestamp>,
     pub(super) emitted: Vec<Emitted>,
+    /// What processors counted in the current record.
+    pub(super) record_counts: Vec<&'static str>,
+    /// What processors counted since the last commit.
+    counts: BTreeMap<&'static str, u64>,
     /// A processor failed, whatever the one before it made of that.
     pub(super) failed: bool,
     /// The next offset of each source partition.
@@ -105,6 +109,8 @@ impl Task {
             schedules: Vec::new(),
             record: None,
             emitted: Vec::new(),
+            record_counts: Vec::new(),
+            counts: BTreeMap::new(),
             failed: false,
             moved: false,
             measures_rows: false,
@@ -237,10 +243,17 @@ impl Task {
         Ok(())
     }
 
+    /// What processors counted in committed records since the last call.
+    pub fn take_counts(&mut self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut self.counts)
+    }
+
     /// Goes back to the last commit: everything since is forgotten, the processors are made anew.
     pub fn abort(&mut self) -> Result<(), TaskError> {
         self.stores.iter_mut().flatten().for_each(|store| store.discard());
         self.emitted.clear();
+        self.record_counts.clear();
+        self.counts.clear();
         self.moved = false;
         let marker = self.committed.as_ref().map(|position| &position.marker);
         self.stream_time = marker.and_then(|marker| marker.stream_time);
@@ -249,6 +262,16 @@ impl Task {
             self.next[at] = committed.unwrap_or(self.beginning[at]);
         }
         self.make_nodes()
+    }
+
+    /// A fault on purpose: rows of an aborted transaction survive as if they had been committed.
+    #[cfg(test)]
+    pub(crate) fn sabotage_keep_rows(&mut self) {
+        self.stores.iter_mut().flatten().for_each(|store| {
+            let mut batch = Batch::default();
+            let _ = store.collect(&mut batch);
+            let _ = self.lease.database().restore(&batch);
+        });
     }
 
     /// From now on the rows of each record are measured, so that the record which makes one too large is at fault, and not the
@@ -324,11 +347,13 @@ impl Task {
             Ok(()) => {
                 self.stores.iter_mut().flatten().for_each(|store| store.keep_record());
                 outputs.extend(self.emitted.drain(..).map(Output));
+                self.record_counts.drain(..).for_each(|what| *self.counts.entry(what).or_default() += 1);
                 Ok(Processed::Done)
             }
             Err(error) => {
                 self.stores.iter_mut().flatten().for_each(|store| store.undo_record());
                 self.emitted.clear();
+                self.record_counts.clear();
                 self.stream_time = time_before;
                 self.make_nodes()?;
                 match error {

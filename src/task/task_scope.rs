@@ -34,6 +34,10 @@ impl TaskScope for Task {
         self.stream_time.unwrap_or(Timestamp::MIN)
     }
 
+    fn count(&mut self, what: &'static str) {
+        self.record_counts.push(what);
+    }
+
     fn emit(&mut self, output: Emitted) {
         self.emitted.push(output);
     }

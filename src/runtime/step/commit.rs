@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ThreadError;
 use super::active_task::Slot;
-use super::stream_thread::{Phase, StreamThread};
+use super::stream_thread::StreamThread;
 use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::record::{Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
@@ -53,16 +53,15 @@ impl<P: ThreadPorts> StreamThread<P> {
                 Err(cause) => return self.task_failed(token, task, cause),
             }
         }
+        #[cfg(test)]
+        self.sabotage_before_commit(&parts);
         match self.commit_parts(&mut parts) {
             Ok((delivered, at_once)) => {
                 self.parts.metrics.transactions.with_label_values(&["committed"]).inc();
                 self.transaction = None;
                 self.last_commit = self.now();
                 self.last_membership_poll = None;
-                if !at_once || self.parts.producer.connection_lost() {
-                    // A late copy of EndTxn could otherwise end the next transaction.
-                    self.phase = Phase::ReplaceProducer;
-                }
+                self.replace_if_late_copies_may_come(at_once);
                 self.apply(parts, &delivered)?;
                 self.parts.metrics.commit_duration.observe((self.now() - began).as_secs_f64());
                 Ok(())
@@ -167,11 +166,27 @@ impl<P: ThreadPorts> StreamThread<P> {
             let position = TaskPosition { marker, marker_offset, applied_at: self.parts.clock.now() };
             let task = active.task.plan().id.clone();
             match active.task.apply(prepared, position) {
-                Ok(()) => self.apply_failures = 0,
+                Ok(()) => {
+                    self.apply_failures = 0;
+                    for (event, count) in active.task.take_counts() {
+                        self.parts.metrics.processor_events.with_label_values(&[event]).inc_by(count);
+                    }
+                }
                 Err(cause) => self.apply_failed(token, task, cause)?,
             }
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    fn sabotage_before_commit(&mut self, parts: &[Part]) {
+        if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::ApplyBeforeCommit) {
+            for part in parts {
+                if let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) {
+                    let _ = active.task.database().restore(&part.prepared.batch);
+                }
+            }
+        }
     }
 
     fn apply_failed(&mut self, token: i32, task: crate::topology::TaskId, cause: TaskError) -> Result<(), ThreadError> {

@@ -13,7 +13,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     pub(super) fn poll(&mut self) -> Result<(), ThreadError> {
         let now = self.now();
         let due = self.last_membership_poll.is_none_or(|last| now >= last + MEMBERSHIP_POLL);
-        let hurried = matches!(self.phase, Phase::AwaitAssignment | Phase::ReplaceProducer | Phase::Leaving { .. });
+        let hurried = self.generation_refused || matches!(self.phase, Phase::ReplaceProducer | Phase::Leaving { .. });
         if self.transaction.is_none() && (due || hurried) && self.phase != Phase::Left {
             self.last_membership_poll = Some(now);
             self.poll_membership()?;
@@ -58,10 +58,8 @@ impl<P: ThreadPorts> StreamThread<P> {
                     self.reopen_all();
                 }
                 self.generation = Some(generation);
+                self.generation_refused = false;
                 tokens.into_iter().for_each(|token| self.want(token));
-                if self.phase == Phase::AwaitAssignment {
-                    self.phase = Phase::Ready;
-                }
             }
             MembershipEvent::Revoked { tokens } => {
                 count("revoked");
@@ -77,6 +75,10 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn missed_a_generation(&self, new: &Generation) -> bool {
+        #[cfg(test)]
+        if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::KeepTasksOverMissedGeneration) {
+            return false;
+        }
         self.generation.as_ref().is_some_and(|old| old.member_id != new.member_id || new.generation_id > old.generation_id + 1)
     }
 

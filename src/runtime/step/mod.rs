@@ -21,6 +21,8 @@ mod poison;
 mod process;
 mod recover;
 mod restorer;
+#[cfg(test)]
+pub(crate) mod sabotage;
 mod stream_thread;
 mod thread_error;
 

@@ -11,7 +11,7 @@ use crate::task::{InputRecord, Output, Processed, TaskError};
 impl<P: ThreadPorts> StreamThread<P> {
     /// Processes what was fetched; answers how many records.
     pub(super) fn process(&mut self) -> Result<usize, ThreadError> {
-        if self.phase != Phase::Ready || self.generation.is_none() {
+        if self.phase != Phase::Ready || self.generation.is_none() || self.generation_refused {
             return Ok(0);
         }
         let tokens: Vec<i32> = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Active(_))).map(|(token, _)| *token).collect();

@@ -32,14 +32,17 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
             PortErrorClass::StaleGeneration => {
                 count("refused");
-                self.abort()?;
-                if self.phase == Phase::Ready {
-                    self.phase = Phase::AwaitAssignment;
-                }
-                Ok(())
+                self.generation_refused = true;
+                self.abort()
             }
             PortErrorClass::Indefinite => {
                 count("indefinite");
+                #[cfg(test)]
+                if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::TakeIndefiniteForAborted) {
+                    self.transaction = None;
+                    self.phase = Phase::ReplaceProducer;
+                    return self.rewind_all();
+                }
                 self.start_over();
                 Ok(())
             }
@@ -70,21 +73,38 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Ends the transaction with everything undone.
     fn abort(&mut self) -> Result<(), ThreadError> {
         self.outputs.clear();
-        if self.transaction.take().is_some()
-            && let Err(error) = sliced(|| self.parts.producer.abort(SLICE), PortErrorClass::Indefinite)
-        {
-            tracing::warn!(thread = self.parts.name, %error, "abort failed");
-            self.start_over();
-            return Ok(());
+        if self.transaction.take().is_some() {
+            let mut calls = 0;
+            let abort = || {
+                calls += 1;
+                self.parts.producer.abort(SLICE)
+            };
+            if let Err(error) = sliced(abort, PortErrorClass::Indefinite) {
+                tracing::warn!(thread = self.parts.name, %error, "abort failed");
+                self.start_over();
+                return Ok(());
+            }
+            self.replace_if_late_copies_may_come(calls == 1);
         }
         self.last_membership_poll = None;
         self.rewind_all()
+    }
+
+    /// A late copy of the request that ended this transaction could otherwise end the next one.
+    pub(super) fn replace_if_late_copies_may_come(&mut self, answered_at_once: bool) {
+        if !answered_at_once || self.parts.producer.connection_lost() {
+            self.phase = Phase::ReplaceProducer;
+        }
     }
 
     /// All tasks go back to their last commit and read on from there.
     fn rewind_all(&mut self) -> Result<(), ThreadError> {
         for active in self.slots.values_mut().filter_map(Slot::active_mut) {
             let plan = active.task.plan().clone();
+            #[cfg(test)]
+            if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::KeepRowsOnAbort) {
+                active.task.sabotage_keep_rows();
+            }
             active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;
             active.group.clear();
             let partitions: Vec<_> = plan.source_partitions().cloned().collect();

@@ -15,6 +15,9 @@ use crate::record::{Offset, TopicPartition};
 use crate::state::{Batch, Marker, StateDirectory, StoreError, TaskLease, TaskPosition};
 use crate::task::{LogView, PlannedStore, StartDecision, StartRefusal, TaskPlan, decide_start};
 
+/// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+
 /// Why a task could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
@@ -156,7 +159,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
         }
         let Some(mut job) = self.jobs.pop_front() else {
-            return (!disconnected).then_some(Duration::from_millis(20));
+            return (!disconnected).then_some(IDLE_WAIT);
         };
         if job.request.opening.is_cancelled() {
             self.let_go(&job);
@@ -179,6 +182,17 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
         }
         Some(wait)
+    }
+
+    /// Waits as a step asked for; a request ends the wait.
+    pub fn wait(&mut self, at_most: Duration) {
+        if self.jobs.is_empty() {
+            if let Ok(request) = self.requests.recv_timeout(at_most) {
+                self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 });
+            }
+        } else {
+            std::thread::sleep(at_most);
+        }
     }
 
     fn answer(&mut self, job: Job, result: Result<(TaskLease, Vec<Offset>, Uuid), RestoreError>) {
@@ -239,9 +253,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
                     return Ok(None);
                 }
                 let bounds = self.reader.bounds(&token)?;
-                // The marker that the committed offset names may still lie above the last stable offset, for an instant after its
-                // commit or while somebody's open transaction is pending.
-                if *position < bounds.stable_end || (marker.is_none() && bounds.stable_end < bounds.end) {
+                // A marker may lie above the last stable offset, for an instant after its commit or while somebody's transaction
+                // is open; and the committed offset may be an older one than its, since a late copy can move it back.
+                if *position < bounds.stable_end || bounds.stable_end < bounds.end {
                     return Err(Failure::Later);
                 }
                 let log = LogView { committed: *committed, marker: marker.take(), bounds };

@@ -14,7 +14,7 @@ use crate::metrics::{LagRow, Metrics};
 use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, TransactionalProducer, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::record::Timestamp;
-use crate::runtime::{InstanceStatus, TaskRow, TokenTable};
+use crate::runtime::{InstanceState, InstanceStatus, TaskRow, TokenTable};
 use crate::task::{OutputBuffer, PartitionGroup, Task, TaskPlan};
 use crate::topology::{Names, Topology};
 
@@ -31,6 +31,9 @@ pub struct StepSettings {
     pub records_per_step: usize,
     /// What becomes of records that cannot be processed.
     pub poison_policy: PoisonPolicy,
+    /// A fault on purpose, which the simulation must find.
+    #[cfg(test)]
+    pub(crate) sabotage: Option<super::sabotage::Sabotage>,
 }
 
 impl Default for StepSettings {
@@ -41,6 +44,8 @@ impl Default for StepSettings {
             max_dirty_rows: 20_000,
             records_per_step: 1_000,
             poison_policy: PoisonPolicy::DeadLetter,
+            #[cfg(test)]
+            sabotage: None,
         }
     }
 }
@@ -61,8 +66,6 @@ pub enum Step {
 pub(super) enum Phase {
     /// A transaction may begin.
     Ready,
-    /// The group refused our generation: none may begin before the next assignment.
-    AwaitAssignment,
     /// The producer must be replaced first.
     ReplaceProducer,
     /// Committed; leaving the group.
@@ -117,6 +120,8 @@ pub struct StreamThread<P: ThreadPorts> {
     pub(super) task_log: Arc<str>,
     pub(super) slots: BTreeMap<i32, Slot<Message<P>>>,
     pub(super) generation: Option<Generation>,
+    /// The group refused it: no transaction may begin before the next assignment.
+    pub(super) generation_refused: bool,
     pub(super) phase: Phase,
     /// When the open transaction began.
     pub(super) transaction: Option<Duration>,
@@ -144,6 +149,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             task_log: parts.names.task_log().into(),
             slots: BTreeMap::new(),
             generation: None,
+            generation_refused: false,
             phase: Phase::ReplaceProducer,
             transaction: None,
             last_commit: parts.clock.monotonic(),
@@ -257,7 +263,10 @@ impl<P: ThreadPorts> StreamThread<P> {
                 }
             }
         }
-        if let Some(task) = self.parts.tokens.task(token) {
+        // In ERROR nothing moves any more, and what is here can still be read.
+        if let Some(task) = self.parts.tokens.task(token)
+            && !matches!(self.parts.status.state(), InstanceState::Error(_))
+        {
             self.parts.views.withdraw(task);
         }
     }
@@ -278,7 +287,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Calls the processors whose time has come.
     fn punctuate(&mut self) -> Result<(), ThreadError> {
-        if self.phase != Phase::Ready {
+        if self.phase != Phase::Ready || self.generation_refused {
             return Ok(());
         }
         let now = self.parts.clock.now();

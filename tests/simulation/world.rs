@@ -1,0 +1,324 @@
+//! Two processes of one application on a fake cluster, with their disks, their crashes and their clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::bounded;
+
+use super::rules;
+use crate::clock::{Clock, ManualClock};
+use crate::metrics::Metrics;
+use crate::query::ViewRegistry;
+use crate::record::{Record, Timestamp};
+use crate::runtime::step::sabotage::Sabotage;
+use crate::runtime::step::{StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
+use crate::runtime::{InstanceStatus, TokenTable};
+use crate::state::{MemoryDisk, StateDirectory};
+use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, Faults, MemberConfig, Tombstones};
+use crate::topology::{Names, TaskId, Topology, TopologyBuilder};
+use crate::{Json, Text};
+
+pub(super) const PARTITIONS: i32 = 3;
+pub(super) const GROUP: &str = "sim";
+const KEYS: usize = 12;
+const PROCESSES: usize = 2;
+const RECORDS: usize = 250;
+const STEPS: usize = 900;
+
+/// What a run went through.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Tally {
+    pub steps: u64,
+    pub commits_seen: u64,
+    pub crashes: u64,
+    pub restores: u64,
+    pub pauses: u64,
+    pub exits: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: &Tally) {
+        self.steps += other.steps;
+        self.commits_seen += other.commits_seen;
+        self.crashes += other.crashes;
+        self.restores += other.restores;
+        self.pauses += other.pauses;
+        self.exits += other.exits;
+    }
+}
+
+struct Process {
+    name: String,
+    fixed: bool,
+    disk: MemoryDisk,
+    running: Option<Running>,
+    /// Steps until it is started again, or resumed.
+    away: usize,
+    paused: bool,
+}
+
+struct Running {
+    thread: StreamThread<FakePorts>,
+    restorer: StateRestorer<FakeChangelogReader>,
+    views: ViewRegistry,
+    stop: Arc<AtomicBool>,
+}
+
+pub(super) struct World {
+    pub(super) cluster: FakeCluster,
+    pub(super) topology: Topology,
+    pub(super) names: Names,
+    clock: ManualClock,
+    rng: fastrand::Rng,
+    processes: Vec<Process>,
+    sabotage: Option<Sabotage>,
+    metrics: Metrics,
+    appended: usize,
+    pub(super) tally: Tally,
+}
+
+/// Sums per key; the running sums go to a topic.
+pub(super) fn running_sums(b: &mut TopologyBuilder) {
+    let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
+    let sums = b.store::<String, i64>("sums", numbers);
+    let counts = b.store::<String, u64>("counts", numbers);
+    let changes = b.stream::<String, i64>("changes");
+    b.each("sum", numbers, move |w| {
+        let (sums, counts, changes) = (w.store(sums), w.store(counts), w.output(changes));
+        move |context, number: Record<String, i64>| {
+            let change = context.store(sums).change(&number.key, |sum| *sum = Some(sum.unwrap_or(0) + number.value))?;
+            context.store(counts).change(&number.key, |count| *count = Some(count.unwrap_or(0) + 1))?;
+            let sum = change.new.as_deref().copied().unwrap_or(0);
+            context.forward(changes, number.with_value(sum))
+        }
+    });
+    b.sink("running", changes, "running", Text, Json);
+}
+
+impl World {
+    pub(super) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let clock = ManualClock::at(Timestamp(1_000_000));
+        let cluster = FakeCluster::new(seed, clock.clone());
+        let mut builder = TopologyBuilder::new();
+        running_sums(&mut builder);
+        let names = Names::new(GROUP, "");
+        cluster.create_topic("numbers", PARTITIONS, &[]);
+        cluster.create_topic("running", PARTITIONS, &[]);
+        cluster.create_compacted_topic(&names.task_log(), PARTITIONS);
+        for store in ["sums", "counts"] {
+            cluster.create_compacted_topic(&names.changelog(store), PARTITIONS);
+        }
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
+        let process = |n: usize, fixed: bool| Process {
+            name: format!("p{n}"),
+            fixed,
+            disk: MemoryDisk::default(),
+            running: None,
+            away: 0,
+            paused: false,
+        };
+        let processes = (0..PROCESSES).map(|n| process(n, rng.bool())).collect();
+        World {
+            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+            topology: builder.build().expect("the topology is whole"),
+            tally: Tally::default(),
+            appended: 0,
+            processes,
+            sabotage,
+            cluster,
+            names,
+            clock,
+            rng,
+        }
+    }
+
+    pub(super) fn trace(&self) -> Vec<String> {
+        let trace = self.cluster.trace();
+        trace[trace.len().saturating_sub(60)..].to_vec()
+    }
+
+    /// Chaos for a while, then calm until everything is processed; the rules are checked all along.
+    pub(super) fn run(&mut self) -> Result<Tally, String> {
+        self.cluster.set_faults(Faults::chaos());
+        for step in 0..STEPS {
+            self.chaos();
+            self.advance()?;
+            if step % 20 == 0 {
+                rules::check_log(self)?;
+                self.check_databases()?;
+            }
+        }
+        self.cluster.set_faults(Faults::none());
+        self.calm()?;
+        rules::check_log(self)?;
+        self.check_databases()?;
+        rules::check_end(self, self.appended)?;
+        Ok(self.tally.clone())
+    }
+
+    /// Something happens, or nothing.
+    fn chaos(&mut self) {
+        let room = RECORDS - self.appended.min(RECORDS);
+        for _ in 0..self.rng.usize(0..=2).min(room) {
+            let key = format!("key-{}", self.rng.usize(0..KEYS));
+            let value = self.rng.i64(-100..100).to_string();
+            let now = self.clock.now();
+            self.cluster.append("numbers", None, Some(key.as_bytes()), Some(value.as_bytes()), now).expect("input is not refused");
+            self.appended += 1;
+        }
+        let at = self.rng.usize(0..PROCESSES);
+        match self.rng.usize(0..1_000) {
+            0..12 => self.crash(at, false),
+            12..16 => self.crash(at, true),
+            16..24 => self.pause(at),
+            24..28 => self.processes[at].stop(),
+            28..34 => {
+                for topic in [self.names.task_log(), self.names.changelog("sums"), self.names.changelog("counts")] {
+                    self.cluster.compact(&topic, Tombstones::Keep);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn crash(&mut self, at: usize, lose_disk: bool) {
+        let process = &mut self.processes[at];
+        if process.running.take().is_some() {
+            self.cluster.note(&format!("{} crashes{}", process.name, if lose_disk { " and loses its disk" } else { "" }));
+            self.tally.crashes += 1;
+            process.away = self.rng.usize(1..40);
+        }
+        if process.paused {
+            self.cluster.resume(&process.name);
+            process.paused = false;
+        }
+        if lose_disk {
+            process.disk = MemoryDisk::default();
+        }
+    }
+
+    fn pause(&mut self, at: usize) {
+        let process = &mut self.processes[at];
+        if process.running.is_some() && !process.paused {
+            self.cluster.pause(&process.name);
+            process.paused = true;
+            // A step takes 0.14 s on average: this is beyond the session time-out in about half of the cases.
+            process.away = self.rng.usize(5..200);
+            self.tally.pauses += 1;
+        }
+    }
+
+    fn advance(&mut self) -> Result<(), String> {
+        let by = if self.rng.usize(0..4) == 0 { self.rng.u64(100..900) } else { self.rng.u64(1..40) };
+        self.clock.advance(Duration::from_millis(by));
+        self.cluster.tick();
+        self.tally.steps += 1;
+        for at in 0..PROCESSES {
+            if self.processes[at].away > 0 {
+                self.processes[at].away -= 1;
+                continue;
+            }
+            if self.processes[at].paused {
+                self.processes[at].paused = false;
+                self.cluster.resume(&self.processes[at].name.clone());
+            }
+            if self.processes[at].running.is_none() {
+                self.start(at);
+            }
+            let turns = self.rng.usize(1..4);
+            for _ in 0..turns {
+                let Some(running) = &mut self.processes[at].running else { break };
+                running.restorer.step();
+                match running.thread.step() {
+                    Ok(Step::Left) => {
+                        self.processes[at].running = None;
+                        self.processes[at].away = 10;
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.exit(at, error)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A thread that cannot go on ends its process; a supervisor starts it again. But it never refuses a start here.
+    fn exit(&mut self, at: usize, error: ThreadError) -> Result<(), String> {
+        let process = &mut self.processes[at];
+        self.cluster.note(&format!("{} exits: {error}", process.name));
+        if let ThreadError::Start { .. } | ThreadError::Task { .. } | ThreadError::OffsetsLost(_) = error {
+            return Err(format!("{} refuses to go on: {error}", process.name));
+        }
+        process.running = None;
+        process.away = 20;
+        self.tally.exits += 1;
+        Ok(())
+    }
+
+    fn start(&mut self, at: usize) {
+        let (cluster, clock) = (self.cluster.clone(), self.clock.clone());
+        let process = &mut self.processes[at];
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let (requests, served) = bounded(64);
+        let directory = StateDirectory::unlocked(Box::new(process.disk.clone()));
+        let views = ViewRegistry::default();
+        views.set_partitions("numbers".into(), PARTITIONS);
+        let stop = Arc::new(AtomicBool::new(false));
+        let config = match process.fixed {
+            true => MemberConfig::fixed(&process.name, &process.name),
+            false => MemberConfig::dynamic(&process.name),
+        };
+        let tasks = (0..PARTITIONS).map(|partition| TaskId { subtopology: "numbers".into(), partition });
+        let settings = StepSettings { sabotage: self.sabotage, records_per_step: 7, ..StepSettings::default() };
+        let thread = StreamThread::new(ThreadParts {
+            name: process.name.clone(),
+            membership: cluster.membership(GROUP, config, &self.names.task_log()),
+            data: cluster.data_consumer(),
+            producer: cluster.producer(&process.name),
+            settings,
+            topology: self.topology.clone(),
+            names: self.names.clone(),
+            tokens: Arc::new(TokenTable::of(tasks)),
+            restorer: requests,
+            views: views.clone(),
+            status: InstanceStatus::new(clock.clone()),
+            metrics: self.metrics.clone(),
+            clock: clock.clone(),
+            stop: stop.clone(),
+        });
+        let reader = cluster.changelog_reader(GROUP);
+        let restorer = StateRestorer::new(reader, directory, self.names.task_log(), served, clock, self.metrics.clone());
+        process.running = Some(Running { thread, restorer, views, stop });
+    }
+
+    /// Until the input is processed and no transaction is open.
+    fn calm(&mut self) -> Result<(), String> {
+        for _ in 0..3_000 {
+            self.cluster.deliver_late();
+            self.advance()?;
+            if rules::is_done(self) && self.cluster.open_transactions().is_empty() {
+                return Ok(());
+            }
+        }
+        Err("no progress: with all faults over, the input was not processed".to_string())
+    }
+
+    fn check_databases(&mut self) -> Result<(), String> {
+        self.tally.restores = self.metrics.task_starts.with_label_values(&["restore"]).get();
+        self.tally.commits_seen = self.metrics.transactions.with_label_values(&["committed"]).get();
+        for process in self.processes.iter().filter(|process| !process.paused) {
+            let Some(running) = &process.running else { continue };
+            rules::check_views(self, &process.name, &running.views)?;
+        }
+        Ok(())
+    }
+}
+
+impl Process {
+    fn stop(&mut self) {
+        if let Some(running) = &self.running {
+            running.stop.store(true, Ordering::Release);
+        }
+    }
+}
