@@ -17,8 +17,11 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod app;
 pub mod clock;
 pub mod codec;
+pub mod http;
+pub mod kafka;
 pub mod metrics;
 pub mod ports;
 pub mod processor;
@@ -30,15 +33,21 @@ pub mod task;
 pub mod testkit;
 pub mod topology;
 
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 
+pub use app::main;
 pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, StoreKey, StoreValue, Text};
 pub use processor::{
     Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
 };
 pub use query::{Answer, QueryError, Read, Views};
 pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};
-pub use state::{Change, KeyValueStore};
+pub use state::{Change, KeyValueStore, StoreError};
 pub use topology::{Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};

@@ -68,7 +68,7 @@ pub struct Metrics {
     pub consumer_records: IntCounter,
     /// Rebalances by kind: assigned, revoked, lost.
     pub consumer_rebalances: IntCounterVec,
-    /// Transactions by result: committed, aborted, indefinite, fenced.
+    /// Transactions by result: committed, aborted, refused, indefinite.
     pub transactions: IntCounterVec,
     /// How long a commit takes.
     pub commit_duration: Histogram,

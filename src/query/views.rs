@@ -72,6 +72,11 @@ impl Views {
         Views { topology, registry, lag, instance, reads: Arc::new(Semaphore::new(CONCURRENT_READS)) }
     }
 
+    /// Who answers.
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
     /// The row of a key, from the task that owns it.
     pub async fn get<K: StoreKey, V: StoreValue>(
         &self,

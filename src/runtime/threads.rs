@@ -1,5 +1,8 @@
 //! The threads of an instance: `stream-N` and `restore-N`, each a machine of `step/` in a loop.
 
+// How long real threads take to end is real time.
+#![allow(clippy::disallowed_methods)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,13 +78,25 @@ impl Threads {
         Ok(())
     }
 
-    /// Starts a restore thread. It ends when all stream threads have.
-    pub fn start_restorer<R: ChangelogReader + 'static>(&mut self, name: &str, mut restorer: StateRestorer<R>) -> std::io::Result<()> {
+    /// Starts a restore thread. It ends when all stream threads have; when it panics, they are told to stop.
+    pub fn start_restorer<R: ChangelogReader + 'static>(
+        &mut self,
+        name: &str,
+        mut restorer: StateRestorer<R>,
+        status: InstanceStatus,
+    ) -> std::io::Result<()> {
+        let (stop, thread_name) = (self.stop.clone(), name.to_string());
         let handle = thread::Builder::new().name(name.to_string()).spawn(move || {
-            while let Some(wait) = restorer.step() {
-                if !wait.is_zero() {
-                    restorer.wait(wait);
+            let work = || {
+                while let Some(wait) = restorer.step() {
+                    if !wait.is_zero() {
+                        restorer.wait(wait);
+                    }
                 }
+            };
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                status.set_error(format!("thread {thread_name} panicked"));
+                stop.store(true, Ordering::Release);
             }
         })?;
         self.handles.push(handle);

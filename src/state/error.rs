@@ -42,14 +42,4 @@ pub enum StoreError {
         /// The batch's sequence.
         wanted: u64,
     },
-    /// The database was written by a newer version of this program.
-    #[error("database {path} has format {found}, this program knows up to {known}; use the newer program")]
-    NewerFormat {
-        /// Where it lies.
-        path: String,
-        /// Its format.
-        found: u16,
-        /// The newest that is known.
-        known: u16,
-    },
 }

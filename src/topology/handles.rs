@@ -5,10 +5,13 @@ use std::marker::PhantomData;
 
 use crate::processor::{EdgeId, StoreId};
 
+/// Carries types without owning values of them.
+type Types<T> = PhantomData<fn() -> T>;
+
 /// A stream of records with these types.
 pub struct Stream<K, V> {
     pub(crate) edge: EdgeId,
-    types: PhantomData<fn() -> (K, V)>,
+    types: Types<(K, V)>,
 }
 
 /// A store's rows are found by the partition of their key.
@@ -17,13 +20,13 @@ pub enum Keyed {}
 /// A store with these types; `Of` says how its rows are spread over partitions.
 pub struct Store<K, V, Of = Keyed> {
     pub(crate) id: StoreId,
-    types: PhantomData<fn() -> (K, V, Of)>,
+    types: Types<(K, V, Of)>,
 }
 
 /// A topic that a sink writes, with these types.
 pub struct Sink<K, V> {
     pub(crate) sink: usize,
-    types: PhantomData<fn() -> (K, V)>,
+    types: Types<(K, V)>,
 }
 
 impl<K, V> Stream<K, V> {

@@ -72,9 +72,9 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Everything up to Kafka's yes, and whether that came at the first call. An error's class says how sure the no is.
     fn commit_parts(&mut self, parts: &mut [Part]) -> Result<(Delivered, bool), PortError> {
-        let generation = self
-            .generation
-            .clone()
+        // Offsets of a member without an identity could be taken unchecked.
+        let valid = self.generation.clone().filter(|g| g.generation_id >= 0 && !g.member_id.is_empty());
+        let generation = valid
             .ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))?;
         self.send_changelogs(parts)?;
         let delivered = self.flush()?;

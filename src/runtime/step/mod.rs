@@ -20,6 +20,7 @@ mod messages;
 mod poison;
 mod process;
 mod recover;
+mod restore_error;
 mod restorer;
 #[cfg(test)]
 pub(crate) mod sabotage;
@@ -28,6 +29,7 @@ mod thread_error;
 
 pub use messages::{OpenRequest, OpenedTask, Opening};
 pub use poison::PoisonPolicy;
-pub use restorer::{RestoreError, StateRestorer};
+pub use restore_error::RestoreError;
+pub use restorer::StateRestorer;
 pub use stream_thread::{Step, StepSettings, StreamThread, ThreadParts};
 pub use thread_error::ThreadError;

@@ -55,7 +55,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 let partition = active.task.plan().sources[source].partition.clone();
                 let place = format!("{partition}@{}", message.offset());
                 let dropped = |reason| self.parts.metrics.records_dropped.with_label_values(&[reason]).inc();
-                let sent = match self.parts.settings.poison_policy {
+                let sent = match self.parts.settings.poison_policy_of(&partition.topic) {
                     PoisonPolicy::Stop => {
                         return Err(ThreadError::Task { task: task_id, cause: TaskError::Poison { place, cause } });
                     }

@@ -3,9 +3,10 @@
 //! | class | what follows |
 //! |---|---|
 //! | requires abort, time over before the offsets were sent | abort; all tasks go back to their last commit |
-//! | stale generation | abort; no transaction before the next assignment |
+//! | record too large | the same; more than 3 times in 5 minutes: the thread stops by name |
+//! | stale generation, fenced instance | abort; no transaction before the next assignment; the group's poll tells of a fence |
 //! | indefinite, fenced producer, fatal | all tasks are closed, the producer is replaced, every marker is read again: the start decision finds what Kafka decided |
-//! | fenced instance, unauthorized | the thread stops by name |
+//! | unauthorized | the thread stops by name |
 
 use std::time::Duration;
 
@@ -26,11 +27,19 @@ impl<P: ThreadPorts> StreamThread<P> {
         tracing::warn!(thread = self.parts.name, class = ?error.class, %error, "transaction failed");
         let count = |result| self.parts.metrics.transactions.with_label_values(&[result]).inc();
         match error.class {
-            PortErrorClass::Retriable | PortErrorClass::RequiresAbort | PortErrorClass::RecordTooLarge => {
+            PortErrorClass::Retriable | PortErrorClass::RequiresAbort => {
                 count("aborted");
                 self.abort()
             }
-            PortErrorClass::StaleGeneration => {
+            // The record at fault is found when it is processed again. If only the broker refuses it, it is not: then this ends.
+            PortErrorClass::RecordTooLarge => {
+                count("aborted");
+                self.abort()?;
+                self.count_failure(error)
+            }
+            // After a silent rejoin our own new member id makes the old one look fenced. Whether another process took it is
+            // for the group's poll to say.
+            PortErrorClass::StaleGeneration | PortErrorClass::FencedInstance => {
                 count("refused");
                 self.generation_refused = true;
                 self.abort()
@@ -51,7 +60,6 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.start_over();
                 self.count_failure(error)
             }
-            PortErrorClass::FencedInstance => Err(ThreadError::FencedInstance(error)),
             PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
         }
     }

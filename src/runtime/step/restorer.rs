@@ -7,91 +7,24 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, TryRecvError};
 use uuid::Uuid;
 
+use super::restore_error::{Failure, RestoreError};
 use super::{OpenRequest, OpenedTask};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::ports::{ChangelogReader, PortError};
+use crate::ports::ChangelogReader;
 use crate::record::{Offset, TopicPartition};
-use crate::state::{Batch, Marker, StateDirectory, StoreError, TaskLease, TaskPosition};
-use crate::task::{LogView, PlannedStore, StartDecision, StartRefusal, TaskPlan, decide_start};
+use crate::state::{Batch, Marker, StateDirectory, TaskLease, TaskPosition};
+use crate::task::{LogView, PlannedStore, StartDecision, TaskPlan, decide_start};
 
 /// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-
-/// Why a task could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// Going on would give wrong data.
-    #[error(transparent)]
-    Refused(#[from] StartRefusal),
-    /// Kafka failed for good.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A marker cannot be read.
-    #[error("marker at {partition}@{offset} cannot be read: {detail}")]
-    Marker {
-        /// Where.
-        partition: TopicPartition,
-        /// Where.
-        offset: Offset,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The topology's stores are not those of the task's state.
-    #[error("the task's state has the stores [{found}], the topology has [{wanted}]: set another application.id to build all views anew")]
-    StoresDiffer {
-        /// In the last marker.
-        found: String,
-        /// In the topology.
-        wanted: String,
-    },
-    /// The changelog does not hold what the marker says.
-    #[error("changelog {partition} is torn: the marker names offset {wanted}, the log ends at {end}, also when read from its beginning")]
-    Torn {
-        /// The changelog partition.
-        partition: TopicPartition,
-        /// The marker's offset.
-        wanted: Offset,
-        /// The end of the log.
-        end: Offset,
-    },
-}
-
-enum Failure {
-    Later,
-    Final(RestoreError),
-}
-
-impl From<PortError> for Failure {
-    fn from(error: PortError) -> Self {
-        match error.is_retriable() {
-            true => Failure::Later,
-            false => Failure::Final(error.into()),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Failure::Final(error.into())
-    }
-}
-
-impl From<RestoreError> for Failure {
-    fn from(error: RestoreError) -> Self {
-        Failure::Final(error)
-    }
-}
 
 /// How far an opening is.
 enum Stage {
     /// The last marker must be located.
     Locate,
     /// The task log is read to its stable end.
-    ReadLog { committed: Option<Offset>, position: Offset, marker: Option<(Offset, Marker)> },
+    ReadLog { committed: Option<Offset>, from: Offset, position: Offset, marker: Option<(Offset, Marker)> },
     /// Changelogs are read up to the target.
     Restore(Box<Restoring>),
 }
@@ -147,19 +80,16 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// Does a piece of work; answers how long to wait before the next, `None` when all senders of requests are gone.
     pub fn step(&mut self) -> Option<Duration> {
-        let mut disconnected = false;
         loop {
             match self.requests.try_recv() {
                 Ok(request) => self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 }),
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    disconnected = true;
-                    break;
-                }
+                // Nobody is left to take an answer.
+                Err(TryRecvError::Disconnected) => return None,
             }
         }
         let Some(mut job) = self.jobs.pop_front() else {
-            return (!disconnected).then_some(IDLE_WAIT);
+            return Some(IDLE_WAIT);
         };
         if job.request.opening.is_cancelled() {
             self.let_go(&job);
@@ -186,12 +116,8 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// Waits as a step asked for; a request ends the wait.
     pub fn wait(&mut self, at_most: Duration) {
-        if self.jobs.is_empty() {
-            if let Ok(request) = self.requests.recv_timeout(at_most) {
-                self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 });
-            }
-        } else {
-            std::thread::sleep(at_most);
+        if let Ok(request) = self.requests.recv_timeout(at_most) {
+            self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 });
         }
     }
 
@@ -232,10 +158,10 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 }
                 let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0)));
                 self.reader.open(&token, from)?;
-                job.stage = Stage::ReadLog { committed, position: from, marker: None };
+                job.stage = Stage::ReadLog { committed, from, position: from, marker: None };
                 Ok(None)
             }
-            Stage::ReadLog { committed, position, marker } => {
+            Stage::ReadLog { committed, from, position, marker } => {
                 let chunk = self.reader.read(&token, Duration::from_millis(100))?;
                 for record in &chunk.records {
                     if record.key == Marker::KEY {
@@ -258,8 +184,14 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 if *position < bounds.stable_end || bounds.stable_end < bounds.end {
                     return Err(Failure::Later);
                 }
-                let log = LogView { committed: *committed, marker: marker.take(), bounds };
                 self.reader.close(&token);
+                if marker.is_none() && *from > bounds.start {
+                    // A late offset commit of an aborted transaction pointed at its marker: the last one lies further back.
+                    self.reader.open(&token, bounds.start)?;
+                    (*from, *position) = (bounds.start, bounds.start);
+                    return Ok(None);
+                }
+                let log = LogView { committed: *committed, marker: marker.take(), bounds };
                 job.stage = Stage::Locate;
                 self.start(job, log)
             }
@@ -301,6 +233,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         };
         if let Some((offset, marker)) = &log.marker {
             check_stores(&plan, marker)?;
+            check_sources(&plan, marker)?;
             if log.committed != Some(offset.next()) {
                 tracing::warn!(task = name, committed = ?log.committed, marker = %offset, "the last marker is not where the committed offset points; the marker counts");
             }
@@ -386,6 +319,12 @@ fn remaining(store: &PlannedStore, local: Option<&TaskPosition>, target: &Marker
     let applied = local.and_then(|position| position.marker.changelogs.get(&store.name).copied().flatten());
     let from = applied.map_or(Offset(0), Offset::next);
     (from <= last).then(|| Remaining { store: store.clone(), from, last, whole: from == Offset(0) })
+}
+
+/// A source that is new begins at its beginning; one that is gone would leave rows that nothing explains.
+fn check_sources(plan: &TaskPlan, marker: &Marker) -> Result<(), RestoreError> {
+    let removed = marker.sources.keys().find(|read| plan.source_partitions().all(|planned| planned != *read));
+    removed.map_or(Ok(()), |found| Err(RestoreError::SourceRemoved { found: found.clone() }))
 }
 
 fn check_stores(plan: &TaskPlan, marker: &Marker) -> Result<(), RestoreError> {

@@ -13,7 +13,6 @@ use crate::clock::Clock;
 use crate::metrics::{LagRow, Metrics};
 use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, TransactionalProducer, Wake};
 use crate::query::{TaskView, ViewRegistry};
-use crate::record::Timestamp;
 use crate::runtime::{InstanceState, InstanceStatus, TaskRow, TokenTable};
 use crate::task::{OutputBuffer, PartitionGroup, Task, TaskPlan};
 use crate::topology::{Names, Topology};
@@ -31,6 +30,8 @@ pub struct StepSettings {
     pub records_per_step: usize,
     /// What becomes of records that cannot be processed.
     pub poison_policy: PoisonPolicy,
+    /// The same for some source topics, by full name.
+    pub source_poison_policies: BTreeMap<String, PoisonPolicy>,
     /// A fault on purpose, which the simulation must find.
     #[cfg(test)]
     pub(crate) sabotage: Option<super::sabotage::Sabotage>,
@@ -44,9 +45,16 @@ impl Default for StepSettings {
             max_dirty_rows: 20_000,
             records_per_step: 1_000,
             poison_policy: PoisonPolicy::DeadLetter,
+            source_poison_policies: BTreeMap::new(),
             #[cfg(test)]
             sabotage: None,
         }
+    }
+}
+
+impl StepSettings {
+    pub(super) fn poison_policy_of(&self, topic: &str) -> PoisonPolicy {
+        self.source_poison_policies.get(topic).copied().unwrap_or(self.poison_policy)
     }
 }
 
@@ -360,7 +368,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 position,
                 committed: committed.unwrap_or(*next),
                 end: if head.is_none() { end.or(fetched_end) } else { fetched_end },
-                next_record_time: head.map(|Timestamp(ms)| Timestamp(ms)),
+                next_record_time: head,
             }
         })
     }

@@ -12,6 +12,10 @@
 //! To crash a process, drop its ports: an open transaction stays open and a member stays in the group until they time out or
 //! somebody with the same id comes. To stop one as SIGSTOP does, [`FakeCluster::pause`] it and do not call its ports.
 //!
+//! One habit of real brokers that a simulation of liveness stumbles over: a static member that is restarted between a revoke and the
+//! rejoin that follows takes its place over in the same generation, and what it should have handed over belongs to nobody until the
+//! next rebalance ([`FakeCluster::rebalance`]).
+//!
 //! What it does not model: replicas (the high watermark is the log's end), broker restarts that lose data, sequence numbers,
 //! quotas, and the metadata bugs that make growing the task log under a pending revoke unsafe.
 

@@ -4,6 +4,7 @@ mod membership;
 mod producer;
 mod reading;
 mod simulation;
+mod worker;
 
 use std::time::Duration;
 
@@ -93,11 +94,11 @@ fn held(events: &[MembershipEvent]) -> Vec<i32> {
 
 /// The generation of the last assignment.
 fn captured(events: &[MembershipEvent]) -> crate::ports::Generation {
-    let generations = events.iter().filter_map(|event| match event {
+    let mut generations = events.iter().filter_map(|event| match event {
         MembershipEvent::Assigned { generation, .. } => Some(generation.clone()),
         MembershipEvent::Revoked { .. } | MembershipEvent::Lost { .. } => None,
     });
-    generations.last().expect("there was an assignment")
+    generations.next_back().expect("there was an assignment")
 }
 
 fn offset(n: i64) -> Offset {

@@ -211,6 +211,27 @@ fn a_late_copy_of_offsets_can_move_the_committed_offset_back() {
 }
 
 #[test]
+fn a_late_copy_of_offsets_of_an_aborted_transaction_points_at_no_committed_marker() {
+    let cluster = cluster();
+    let (_member, generation) = member(&cluster);
+    let mut producer = producer(&cluster, "a");
+    producer.begin().expect("ready");
+    producer.send(&OutputRecord { topic: TASKS, partition: Some(0), ..output("k", "marker") }).expect("send");
+    let marker = producer.flush(NOW).expect("flush")[&token(0)];
+    cluster.set_faults(Faults::none().with(FaultKind::LateOffsetsCopy, 1.0));
+    producer.send_offsets(&[(token(0), marker.next())], &generation, NOW).expect("offsets");
+    cluster.set_faults(Faults::none());
+    producer.abort(NOW).expect("abort");
+    assert!(producer.connection_lost(), "the sign that the producer must be replaced, after an abort too");
+    write(&mut producer, "another task");
+    producer.send_offsets(&[(token(1), offset(1))], &generation, NOW).expect("offsets");
+    cluster.deliver_late();
+    producer.commit(NOW).expect("commit");
+    assert_eq!(cluster.committed(GROUP, &token(0)), Some(marker.next()), "moved forward by a task that takes no part");
+    assert!(cluster.read_all(TASKS, 0, Isolation::ReadCommitted).is_empty());
+}
+
+#[test]
 fn late_markers_hold_the_stable_end_and_the_offsets_for_a_while() {
     let cluster = cluster();
     let (_member, generation) = member(&cluster);

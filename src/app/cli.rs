@@ -1,0 +1,99 @@
+//! The command line: what can be said, not what follows from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use super::config::Sources;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or stopped by a signal with everything committed
+  1  something failed; the log says what
+  2  the command line, the configuration or the topology has faults
+  3  another process runs with this instance's id; do not start this one again";
+
+/// Materialized views over Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "viewmill", version, subcommand_required = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Processes records and answers HTTP until it is told to stop
+    Run(ConfigArgs),
+    /// Tells all that is wrong with the configuration and the topology; asks no broker
+    Check(ConfigArgs),
+    /// Prints the sub-topologies with their sources, processors, sinks and stores
+    Topology,
+    /// Prints the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Prints what holds and where it came from, without secrets
+    Show(ConfigArgs),
+    /// Prints the commented file with all keys and their defaults
+    Default,
+}
+
+// What decides the configuration; every command that reads it takes these. No doc comment: clap would make it the description of
+// every command that it is added to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct ConfigArgs {
+    /// Reads this file [default: config.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Runs beside another process on this machine: with its own state directory, and a free port unless http.listen is set
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Sets a key, over file and environment; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// The sources of the configuration, with these flags and what surrounds the process.
+    pub(super) fn sources(self, surroundings: Sources) -> Sources {
+        Sources { file: self.config, flags: self.set, instance: self.instance, ..surroundings }
+    }
+}
+
+/// The whole command line, with the commands of the application.
+pub(super) fn command(own: impl IntoIterator<Item = clap::Command>) -> clap::Command {
+    Cli::command().subcommands(own.into_iter().map(ConfigArgs::augment_args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command([clap::Command::new("sample")]).debug_assert();
+    }
+
+    #[test]
+    fn commands_of_the_application_keep_their_description() {
+        let command = command([clap::Command::new("sample").about("Writes sample orders")]);
+        assert_eq!(command.find_subcommand("sample").unwrap().get_about().unwrap().to_string(), "Writes sample orders");
+    }
+
+    #[test]
+    fn every_command_that_reads_the_configuration_takes_its_flags() {
+        for words in ["run", "check", "config show"] {
+            let args = format!("viewmill {words} --config a.toml --set x=1 --instance b --set y=2");
+            let cli = Cli::try_parse_from(args.split(' ')).unwrap();
+            let (Command::Run(given) | Command::Check(given) | Command::Config(ConfigCommand::Show(given))) = cli.command else {
+                panic!("{words} reads the configuration")
+            };
+            let expected = ConfigArgs { config: Some("a.toml".into()), instance: Some("b".into()), set: vec!["x=1".into(), "y=2".into()] };
+            assert_eq!(given, expected, "{words}");
+        }
+    }
+}

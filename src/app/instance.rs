@@ -1,0 +1,310 @@
+//! One running instance: it reaches Kafka, sees that its topics are there, and runs its threads. The only place that plugs `kafka`
+//! into `runtime`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam::channel::bounded;
+
+use super::config::{Config, Guarantee};
+use crate::clock::{Clock, SystemClock};
+use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
+use crate::metrics::Metrics;
+use crate::ports::{PortError, PortErrorClass};
+use crate::query::{InstanceId, ViewRegistry, Views};
+use crate::runtime::step::{PoisonPolicy, StateRestorer, StepSettings, StreamThread, ThreadError, ThreadParts};
+use crate::runtime::{InstanceStatus, OnEnd, ProvisionError, ThreadEnd, Threads, TokenError, TokenTable, TopicSettings, provision};
+use crate::state::{MemoryBudget, StateDirectory, StoreError};
+use crate::topology::{Names, Topology};
+
+/// Why an instance cannot be started at all.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// There is no broker to talk to.
+    #[error(
+        "kafka.bootstrap_servers is not set, and this version has no embedded broker: set it in config.toml, as \
+         VIEWMILL__KAFKA__BOOTSTRAP_SERVERS, or with --set kafka.bootstrap_servers=host:port"
+    )]
+    NoBroker,
+    /// The setting is known, but not its work.
+    #[error("processing.guarantee = \"at_least_once\" does not work in this version; leave it at exactly_once")]
+    AtLeastOnce,
+    /// A property of librdkafka is not ours to set, or unknown.
+    #[error(transparent)]
+    Properties(PortError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// The operating system gives no thread.
+    #[error("thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// How long the threads may take to commit and leave the group.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Waits between attempts to reach Kafka: the first and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A started instance.
+pub struct Instance {
+    /// Its state, tasks and lag.
+    pub status: InstanceStatus,
+    /// Its metrics.
+    pub metrics: Metrics,
+    /// Readers of its stores.
+    pub views: Views,
+    stop: Arc<AtomicBool>,
+    threads: Arc<Mutex<Option<Threads>>>,
+    connector: JoinHandle<()>,
+    fenced: Arc<AtomicBool>,
+}
+
+impl Instance {
+    /// Locks the state directory and begins to reach Kafka, for as long as that takes. `http_listen` goes into the lock, for
+    /// the message that a second process gets.
+    pub fn start(config: &Config, topology: Topology, http_listen: &str) -> Result<Instance, InstanceError> {
+        let servers = config.kafka.bootstrap_servers.clone().ok_or(InstanceError::NoBroker)?;
+        if config.processing.guarantee == Guarantee::AtLeastOnce {
+            return Err(InstanceError::AtLeastOnce);
+        }
+        let application = &config.application;
+        let holder = format!("process {} (http {http_listen})", std::process::id());
+        let budget = MemoryBudget::new(config.state.memory_mib as usize);
+        let directory = StateDirectory::lock(&application.state_dir, &application.id, &holder, budget)?;
+        let instance_id = match &application.instance_id {
+            Some(id) => id.clone(),
+            None => StateDirectory::instance_id(&application.state_dir)?,
+        };
+        let mut settings = KafkaSettings::new(servers, &application.id, &instance_id);
+        settings.properties = config.kafka.properties.0.clone();
+        settings.check().map_err(InstanceError::Properties)?;
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let metrics = Metrics::new(&crate::kafka::librdkafka_version(), clock.clone());
+        let status = InstanceStatus::new(clock.clone());
+        metrics.watch(Arc::new(status.clone()));
+        let registry = ViewRegistry::default();
+        let lag_status = status.clone();
+        let lag = Arc::new(move |task: &_| lag_status.task_lag(task));
+        let views = Views::new(topology.clone(), registry.clone(), lag, InstanceId(instance_id.as_str().into()));
+        let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let threads = Arc::new(Mutex::new(None));
+        let connector = Connector {
+            names: Names::new(&application.id, &application.topic_prefix),
+            topics: TopicSettings {
+                create: config.topics.create,
+                partitions: config.topics.partitions,
+                replication_factor: config.topics.replication_factor,
+                dead_letters: uses_dead_letters(config, &topology),
+            },
+            step: step_settings(config, &topology),
+            stream_threads: config.processing.stream_threads,
+            threads: threads.clone(),
+            status: status.clone(),
+            metrics: metrics.clone(),
+            fenced: fenced.clone(),
+            stop: stop.clone(),
+            directory,
+            registry,
+            settings,
+            topology,
+            clock,
+        };
+        let connector = thread::Builder::new().name("connect".into()).spawn(move || connector.run())?;
+        Ok(Instance { status, metrics, views, stop, threads, connector, fenced })
+    }
+
+    /// True when another process runs with this instance's id.
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
+    }
+
+    /// Commits, leaves the group, and ends all threads; false when that took too long.
+    pub fn stop(self) -> bool {
+        self.status.set_stopping();
+        self.stop.store(true, Ordering::Release);
+        let _ = self.connector.join();
+        match self.threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(threads) => {
+                threads.stop();
+                threads.join(STOP_WITHIN)
+            }
+            None => true,
+        }
+    }
+}
+
+fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
+    let names = Names::new(&config.application.id, &config.application.topic_prefix);
+    let policies = topology.source_topics();
+    let policies = policies.iter().map(|topic| (names.topic(topic), config.poison_policy(topic)));
+    StepSettings {
+        commit_interval: Duration::from_millis(config.processing.commit_interval_ms),
+        commit_min_interval: Duration::from_millis(config.processing.commit_min_interval_ms),
+        poison_policy: config.processing.poison_policy,
+        source_poison_policies: policies.collect(),
+        ..StepSettings::default()
+    }
+}
+
+fn uses_dead_letters(config: &Config, topology: &Topology) -> bool {
+    topology.source_topics().iter().any(|topic| config.poison_policy(topic) == PoisonPolicy::DeadLetter)
+}
+
+/// Why the topics are not ready.
+enum NotReady {
+    /// Kafka is not there yet, or not there any more.
+    Later(String),
+    /// A person must change something.
+    Never(String),
+}
+
+impl From<PortError> for NotReady {
+    fn from(error: PortError) -> Self {
+        match error.class {
+            // Another instance gives tokens their meaning at this moment: what it gave is read at the next attempt.
+            PortErrorClass::FencedProducer | PortErrorClass::RequiresAbort | PortErrorClass::Indefinite | PortErrorClass::Retriable => {
+                NotReady::Later(error.to_string())
+            }
+            _ => NotReady::Never(error.to_string()),
+        }
+    }
+}
+
+impl From<ProvisionError> for NotReady {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::Port(error) => error.into(),
+            faults => NotReady::Never(faults.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for NotReady {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Port(error) => error.into(),
+            TokenError::Unstable { .. } => NotReady::Later(error.to_string()),
+            other => NotReady::Never(other.to_string()),
+        }
+    }
+}
+
+/// Reaches Kafka and starts the threads.
+struct Connector {
+    names: Names,
+    topics: TopicSettings,
+    step: StepSettings,
+    stream_threads: usize,
+    threads: Arc<Mutex<Option<Threads>>>,
+    status: InstanceStatus,
+    metrics: Metrics,
+    fenced: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    directory: StateDirectory,
+    registry: ViewRegistry,
+    settings: KafkaSettings,
+    topology: Topology,
+    clock: Arc<dyn Clock>,
+}
+
+impl Connector {
+    /// Tries until it works, a person must act, or the instance is stopped.
+    fn run(self) {
+        let mut pause = RETRY.0;
+        while !self.stop.load(Ordering::Acquire) {
+            match self.connect() {
+                Ok(tokens) => {
+                    if let Err(error) = self.start_threads(tokens) {
+                        tracing::error!(%error, "threads cannot be started");
+                        self.status.set_error(error);
+                    }
+                    return;
+                }
+                Err(NotReady::Never(cause)) => {
+                    tracing::error!(%cause, "cannot start");
+                    return self.status.set_error(cause);
+                }
+                Err(NotReady::Later(cause)) => {
+                    tracing::warn!(%cause, retry_in_ms = pause.as_millis() as u64, "Kafka is not ready");
+                    self.sleep(pause);
+                    pause = (pause * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+
+    /// Sleeps, but not past a stop.
+    fn sleep(&self, pause: Duration) {
+        let slice = Duration::from_millis(50);
+        let mut left = pause;
+        while !left.is_zero() && !self.stop.load(Ordering::Acquire) {
+            thread::sleep(slice.min(left));
+            left = left.saturating_sub(slice);
+        }
+    }
+
+    fn connect(&self) -> Result<TokenTable, NotReady> {
+        let mut admin = KafkaAdmin::new(&self.settings)?;
+        let provisioned = provision(&self.topology, &self.names, &self.topics, &mut admin)?;
+        for (subtopology, partitions) in &provisioned.partitions {
+            self.registry.set_partitions(subtopology.as_str().into(), *partitions);
+        }
+        let mut reader = KafkaChangelogReader::new(&self.settings)?;
+        let mut producer = KafkaProducer::new(&self.settings.for_tokens());
+        let wanted = provisioned.tasks(&self.topology);
+        let tokens = TokenTable::read_or_extend(
+            &self.names.task_log(),
+            &wanted,
+            self.topics.replication_factor,
+            &mut admin,
+            &mut reader,
+            &mut producer,
+        )?;
+        Ok(tokens)
+    }
+
+    fn start_threads(&self, tokens: TokenTable) -> Result<(), String> {
+        let tokens = Arc::new(tokens);
+        let (requests, served) = bounded(1_024);
+        let mut threads = Threads::new(self.stop.clone());
+        let names: Vec<String> = (1..=self.stream_threads).map(|n| format!("stream-{n}")).collect();
+        self.status.set_joining(names.clone());
+        let fenced = self.fenced.clone();
+        let on_end: OnEnd = Arc::new(move |_, end| {
+            if matches!(end, ThreadEnd::Failed(ThreadError::FencedInstance(_))) {
+                fenced.store(true, Ordering::Release);
+            }
+        });
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        for (n, name) in (1..).zip(&names) {
+            let settings = self.settings.for_thread(n.to_string());
+            let machine = StreamThread::<KafkaPorts>::new(ThreadParts {
+                name: name.clone(),
+                membership: KafkaMembership::join(&settings, &self.names.task_log()).map_err(|e| text(&e))?,
+                data: KafkaDataConsumer::new(&settings).map_err(|e| text(&e))?,
+                producer: KafkaProducer::new(&settings),
+                settings: self.step.clone(),
+                topology: self.topology.clone(),
+                names: self.names.clone(),
+                tokens: tokens.clone(),
+                restorer: requests.clone(),
+                views: self.registry.clone(),
+                status: self.status.clone(),
+                metrics: self.metrics.clone(),
+                clock: self.clock.clone(),
+                stop: self.stop.clone(),
+            });
+            threads.start_stream(name, machine, self.status.clone(), on_end.clone()).map_err(|e| text(&e))?;
+        }
+        let reader = KafkaChangelogReader::new(&self.settings).map_err(|e| text(&e))?;
+        let restorer =
+            StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone());
+        threads.start_restorer("restore-1", restorer, self.status.clone()).map_err(|e| text(&e))?;
+        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) = Some(threads);
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! The application shell: what turns a topology and routes into a program, and the only place that plugs `kafka` into `runtime`.
+
+mod application;
+mod cli;
+pub mod config;
+mod exit;
+mod instance;
+mod logging;
+mod run;
+mod topic_feed;
+
+pub use application::{Application, main};
+pub use topic_feed::{FeedError, TopicFeed};

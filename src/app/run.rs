@@ -1,0 +1,129 @@
+//! `run`: an instance and its HTTP server, from the first byte of configuration to the last commit.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::Config;
+use super::exit::Exit;
+use super::instance::Instance;
+use crate::clock::SystemClock;
+use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, engine_routes};
+use crate::query::Views;
+use crate::runtime::InstanceState;
+use crate::topology::Topology;
+
+/// Signals so close together are one.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether the instance was fenced.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Runs until a signal or a fence. `routes` are the application's.
+pub(super) fn run(config: &Config, topology: Topology, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("http").build()?;
+    runtime.block_on(serve(config, topology, routes))
+}
+
+async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+    let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
+    let (server, address) = Server::bind(config.http.listen, settings).await?;
+    let description: Arc<str> = topology.describe().into();
+    let instance = Instance::start(config, topology, &address.to_string())?;
+    let state_dir = config.application.state_dir.clone();
+    // For scripts and tests: which port a free one was.
+    fs::write(state_dir.join("http.addr"), format!("{address}\n"))?;
+    let engine = Engine {
+        status: instance.status.clone(),
+        metrics: instance.metrics.clone(),
+        clock: Arc::new(SystemClock::default()),
+        instance: instance.views.instance().clone(),
+        topology: description,
+        disk: DiskCheck::new(move || probe_disk(&state_dir)),
+    };
+    let routes = routes(instance.views.clone()).and(engine_routes(engine));
+    tracing::info!(%address, url = config.http.advertised_url(address), "HTTP listens");
+
+    let metrics = instance.metrics.clone();
+    let (stop_http, http_stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async {
+        let _ = http_stopped.await;
+    };
+    let mut serving = tokio::spawn(server.serve(routes, metrics, shutdown));
+    let (exit, served) = tokio::select! {
+        exit = wait_for_end(&instance) => (exit, None),
+        // It ends by itself only when it cannot serve: then nothing else goes on.
+        served = &mut serving => (Exit::Failure, Some(served)),
+    };
+    // A second signal does not wait for the first one's commit. Some senders tell a process and its group: that is one signal.
+    tokio::spawn(async {
+        tokio::time::sleep(SAME_SIGNAL).await;
+        signal().await;
+        tracing::warn!("second signal: exiting at once");
+        std::process::exit(Exit::Failure.code().into());
+    });
+    // Reads are answered while the threads commit and leave.
+    let in_error = matches!(instance.status.state(), InstanceState::Error(_));
+    let stopped = tokio::task::spawn_blocking(move || instance.stop()).await?;
+    let _ = stop_http.send(());
+    match served {
+        Some(served) => served??,
+        None => serving.await??,
+    }
+    Ok(match exit {
+        Exit::Clean if !stopped => {
+            tracing::error!("some threads did not stop in time");
+            Exit::Failure
+        }
+        Exit::Clean if in_error => Exit::Failure,
+        exit => exit,
+    })
+}
+
+async fn wait_for_end(instance: &Instance) -> Exit {
+    tokio::select! {
+        () = signal() => {
+            tracing::info!("signal: committing and leaving the group");
+            Exit::Clean
+        }
+        () = fenced(instance) => Exit::Fenced,
+    }
+}
+
+async fn fenced(instance: &Instance) {
+    while !instance.is_fenced() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// SIGTERM or SIGINT.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ => {
+            tracing::error!("signals cannot be received; stop this process with SIGKILL");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Whether the state directory takes writes.
+fn probe_disk(state_dir: &Path) -> Result<String, String> {
+    let probe = state_dir.join("probe");
+    fs::write(&probe, b"viewmill").and_then(|()| fs::remove_file(&probe)).map_err(|e| format!("{}: {e}", state_dir.display()))?;
+    Ok(format!("{} takes writes", state_dir.display()))
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}

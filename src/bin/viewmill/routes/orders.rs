@@ -1,0 +1,88 @@
+//! `GET /api/orders/{id}`.
+
+use viewmill::http::{Problem, Query, Routes, param, query, with_freshness};
+use viewmill::{Read, Store, Views};
+use warp::Filter as _;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
+use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+
+use crate::money::Language;
+use crate::topology::OrderId;
+use crate::views::{Order, OrderJson, etag};
+
+/// The routes over the view `orders`.
+pub fn routes(orders: Store<OrderId, Order>, views: Views) -> Routes {
+    let by_id = param("id")
+        .and(query())
+        .and(warp::header::optional::<String>("accept-language"))
+        .and(warp::header::optional::<String>("if-none-match"))
+        .and_then(move |id: String, query: Query, language: Option<String>, known: Option<String>| {
+            let views = views.clone();
+            async move { one(&views, orders, id, &query, language, known).await.map_err(warp::Rejection::from) }
+        });
+    Routes::new().get("/api/orders/{id}", by_id)
+}
+
+async fn one(
+    views: &Views,
+    orders: Store<OrderId, Order>,
+    id: String,
+    query: &Query,
+    language: Option<String>,
+    known: Option<String>,
+) -> Result<Response, Problem> {
+    query.only(&[])?;
+    let id = OrderId::from(id);
+    let answer = views.get(orders, &id, &Read::default()).await?;
+    // A shell is a payment or parcel that came before its order: for a client there is no order yet.
+    let Some(order) = answer.value.as_ref().filter(|order| !order.is_shell()) else {
+        return Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref())));
+    };
+    let language = language.as_deref().map_or_else(Language::default, Language::from_accept_language);
+    Ok(with_freshness(reply(order, &id, language, known.as_deref()), &answer))
+}
+
+fn reply(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Response {
+    let tag = etag(order);
+    let unchanged = known.is_some_and(|known| matches_tag(known, &tag));
+    let mut response = match unchanged {
+        true => Response::default(),
+        false => match serde_json::to_vec(&OrderJson::new(id.as_ref(), order, language)) {
+            Ok(json) => Response::new(json.into()),
+            Err(error) => {
+                tracing::error!(order = id.as_ref(), %error, "order cannot be written as JSON");
+                return warp::Reply::into_response(Problem::internal());
+            }
+        },
+    };
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// `If-None-Match`: a list of tags, weak ones too, or `*`.
+fn matches_tag(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_tag;
+
+    #[test]
+    fn a_known_tag_is_found_in_any_form() {
+        for list in [r#""1-0-0""#, r#"W/"1-0-0""#, r#""x", "1-0-0""#, "*"] {
+            assert!(matches_tag(list, r#""1-0-0""#), "{list}");
+        }
+        assert!(!matches_tag(r#""1-0-1", "2-0-0""#, r#""1-0-0""#));
+    }
+}

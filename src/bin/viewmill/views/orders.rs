@@ -1,0 +1,205 @@
+//! The view `orders`: what one event makes of an order's row.
+//!
+//! [`fold`] is pure: the row afterwards depends on the row, the event and the record's time alone. It applies what the log
+//! says; whether that should have happened was for commands to decide. Its rules:
+//!
+//! - `ORDER_*` move only the status, what was ordered and when; `PAYMENT_*` only what was paid; `SHIPMENT_*` only where the
+//!   parcel is. However the topics are interleaved, the row comes out the same.
+//! - Within a topic an event counts once, by its version; one that comes late for a gap takes its place among the versions,
+//!   so that it never turns back what a later one decided. See [`Sequence`](super::sequence::Sequence).
+//! - What comes before its order makes a shell, which the order completes.
+//! - A payment counts once by its id, a refund by its own, an order is created once: under whatever versions they repeat.
+
+use super::order_row::{Order, StatusChange};
+use super::order_status::{OrderStatus, ShippingStatus};
+use super::sequence::{Arrival, Sequence};
+use crate::events::{Axis, Body, Event, OrderCreated, OrderEvent, PaymentEvent, ShipmentEvent, ShipmentStep};
+use crate::money::{Currency, MoneyError};
+
+/// The currency of an order that names none, when none was configured.
+const DEFAULT_CURRENCY: Currency = Currency::KRW;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "duplicates, conflicts and gaps are counted, a rejection goes to the poison policy"]
+pub enum Applied {
+    /// Applied, in its turn.
+    InOrder,
+    /// Applied; so many versions before it have not come yet.
+    Gap {
+        /// How many versions this event skipped.
+        missing: u64,
+    },
+    /// Applied in its place among the versions: it was missing.
+    Late,
+    /// A new version of an order, payment or refund that is already known: its version was noted, nothing else changed.
+    Repeated,
+    /// Dropped: its version was seen before.
+    Duplicate,
+    /// Dropped: its version was seen before, under another event id.
+    Conflict,
+    /// Dropped: a sum of the row would have more digits than can be kept exactly.
+    Rejected(MoneyError),
+}
+
+impl Applied {
+    /// True when the row is another one now.
+    pub fn changed_row(self) -> bool {
+        matches!(self, Applied::InOrder | Applied::Gap { .. } | Applied::Late | Applied::Repeated)
+    }
+}
+
+/// Applies an event to the row of its order. `record_time_ms` is the time of an event that carries none, in milliseconds
+/// since the Unix epoch.
+pub fn fold(row: &mut Option<Order>, event: &Event, record_time_ms: i64) -> Applied {
+    // A new shell is never left behind for nothing: to an empty row no event is a duplicate, and no first sum is too large.
+    let order = row.get_or_insert_with(Order::shell);
+    let (version, event_id) = (event.envelope.version(), event.envelope.event_id());
+    let versions = order.versions(event.axis());
+    let arrival = versions.arrival(version, event_id);
+    let applied = match arrival {
+        Arrival::Next => Applied::InOrder,
+        Arrival::Gap { missing } => Applied::Gap { missing },
+        Arrival::Late => Applied::Late,
+        Arrival::Duplicate => return Applied::Duplicate,
+        Arrival::Conflict => return Applied::Conflict,
+    };
+    let moment = Moment {
+        at: event.envelope.time_ms().unwrap_or(record_time_ms),
+        place: versions.place(version),
+        versioned: version.is_some(),
+        late: arrival == Arrival::Late,
+    };
+    let effect = match &event.body {
+        Body::Order(event) => Ok(decide(order, event, moment)),
+        Body::Payment(event) => pay(order, event, moment),
+        Body::Shipment(event) => Ok(carry(order, event, moment)),
+    };
+    let effect = match effect {
+        Ok(effect) => effect,
+        Err(error) => return Applied::Rejected(error),
+    };
+    order.versions(event.axis()).record(version, event_id);
+    match (effect, applied) {
+        (Effect::Repeated, Applied::InOrder | Applied::Late) => Applied::Repeated,
+        (Effect::Repeated, _) => applied,
+        (Effect::Changed, _) => {
+            order.updated_at = order.updated_at.max(moment.at);
+            applied
+        }
+    }
+}
+
+/// When an event happened, and where it stands among the others of its topic.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// Milliseconds since the Unix epoch.
+    at: i64,
+    place: u64,
+    versioned: bool,
+    /// A later version was applied before.
+    late: bool,
+}
+
+enum Effect {
+    Changed,
+    Repeated,
+}
+
+impl Order {
+    fn versions(&mut self, axis: Axis) -> &mut Sequence {
+        match axis {
+            Axis::Order => &mut self.order_versions,
+            Axis::Payment => &mut self.payment_versions,
+            Axis::Shipping => &mut self.shipping_versions,
+        }
+    }
+}
+
+/// `ORDER_*`.
+fn decide(order: &mut Order, event: &OrderEvent, moment: Moment) -> Effect {
+    let status = match event {
+        OrderEvent::Created(_) if !order.is_shell() => return Effect::Repeated,
+        OrderEvent::Created(created) => {
+            create(order, created, moment);
+            OrderStatus::Created
+        }
+        OrderEvent::Approved { .. } => {
+            order.approved_at.set(moment.place, moment.at);
+            OrderStatus::Approved
+        }
+        OrderEvent::Rejected { .. } => OrderStatus::Rejected,
+        OrderEvent::Shipped(shipped) => {
+            order.shipped_at.set(moment.place, shipped.shipped_at.unwrap_or(moment.at));
+            order.order_parcel.set(moment.place, shipped.carrier.as_ref(), shipped.tracking_number.as_ref());
+            OrderStatus::Shipped
+        }
+        OrderEvent::Delivered { delivered_at } => {
+            order.delivered_at.set(moment.place, delivered_at.unwrap_or(moment.at));
+            OrderStatus::Delivered
+        }
+        OrderEvent::Cancelled { .. } => OrderStatus::Cancelled,
+        OrderEvent::AddressChanged { shipping_address } => {
+            order.shipping_address.set(moment.place, shipping_address.clone());
+            return Effect::Changed;
+        }
+    };
+    order.change_status(StatusChange { status, at: moment.at, place: moment.place, versioned: moment.versioned });
+    Effect::Changed
+}
+
+/// Completes a shell.
+fn create(order: &mut Order, created: &OrderCreated, moment: Moment) {
+    order.created_at = Some(moment.at);
+    order.user_id = created.user_id.clone();
+    order.items = created.items.clone();
+    order.total_amount = created.total_amount;
+    order.currency = created.currency.unwrap_or(DEFAULT_CURRENCY);
+    order.estimated_delivery = created.estimated_delivery;
+    if let Some(address) = &created.shipping_address {
+        order.shipping_address.set(moment.place, address.clone());
+    }
+}
+
+/// `PAYMENT_*`. The status follows from the sums, so that neither order nor repetition can spoil it.
+fn pay(order: &mut Order, event: &PaymentEvent, moment: Moment) -> Result<Effect, MoneyError> {
+    match event {
+        PaymentEvent::Completed(completed) => {
+            if order.payments.contains(&completed.payment_id) {
+                return Ok(Effect::Repeated);
+            }
+            order.paid_amount = order.paid_amount.checked_add(completed.amount)?;
+            order.payments.add(&completed.payment_id);
+            order.paid_at.set(moment.place, moment.at);
+            if let Some(method) = &completed.method {
+                order.payment_method.set(moment.place, method.clone());
+            }
+        }
+        PaymentEvent::Failed(_) => order.payment_failed = true,
+        PaymentEvent::Refunded(refunded) => {
+            if order.refunds.contains(&refunded.refund_id) {
+                return Ok(Effect::Repeated);
+            }
+            order.refunded_amount = order.refunded_amount.checked_add(refunded.amount)?;
+            order.refunds.add(&refunded.refund_id);
+        }
+    }
+    order.settle_payment();
+    Ok(Effect::Changed)
+}
+
+/// `SHIPMENT_*`.
+fn carry(order: &mut Order, event: &ShipmentEvent, moment: Moment) -> Effect {
+    // Every step moves the status, so the highest version has the last word.
+    if !moment.late {
+        order.shipping_status = match event.step {
+            ShipmentStep::Created => ShippingStatus::Preparing,
+            ShipmentStep::InTransit => ShippingStatus::InTransit,
+            ShipmentStep::OutForDelivery => ShippingStatus::OutForDelivery,
+            ShipmentStep::Delivered => ShippingStatus::Delivered,
+            ShipmentStep::DeliveryFailed => ShippingStatus::DeliveryFailed,
+        };
+    }
+    order.warehouse_parcel.set(moment.place, event.carrier.as_ref(), event.tracking_number.as_ref());
+    Effect::Changed
+}

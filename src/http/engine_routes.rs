@@ -1,0 +1,205 @@
+//! The routes that every application has: probes, metrics, and what the engine does.
+//!
+//! They tell of this instance alone (`scope=local`).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use warp::filters::BoxedFilter;
+use warp::http::StatusCode;
+use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use warp::reply::{self, Response};
+use warp::{Filter, Rejection, Reply};
+
+use super::readiness::{DiskCheck, checks};
+use super::{Problem, Query, Routes, query};
+use crate::clock::Clock;
+use crate::metrics::{LagRow, Metrics, StatusSource as _};
+use crate::query::InstanceId;
+use crate::record::Timestamp;
+use crate::runtime::{InstanceState, InstanceStatus, TaskRow};
+
+/// What the engine's routes tell of.
+#[derive(Clone)]
+pub struct Engine {
+    /// The instance's figures.
+    pub status: InstanceStatus,
+    /// The process' metrics.
+    pub metrics: Metrics,
+    /// For ages of records.
+    pub clock: Arc<dyn Clock>,
+    /// The instance's id.
+    pub instance: InstanceId,
+    /// What runs, as text.
+    pub topology: Arc<str>,
+    /// Whether the state directory can be written.
+    pub disk: DiskCheck,
+}
+
+/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag` and `/v1/topology`.
+pub fn engine_routes(engine: Engine) -> Routes {
+    Routes::new()
+        .get("/livez", with(&engine, &[], |_, _| async { Ok(json(StatusCode::OK, &Live { live: true })) }))
+        .get("/readyz", with(&engine, &["verbose"], |engine, _| async move { Ok(readiness(&engine).await) }))
+        .get("/metrics", with(&engine, &[], |engine, _| async move { Ok(text(METRICS_TYPE, engine.metrics.render())) }))
+        .get("/v1/tasks", with(&engine, &["scope"], |engine, query| async move { local(&query, || tasks(&engine)) }))
+        .get("/v1/lag", with(&engine, &["scope"], |engine, query| async move { local(&query, || lag(&engine)) }))
+        .get("/v1/topology", with(&engine, &["format"], |engine, query| async move { topology(&engine, &query) }))
+}
+
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A handler that is given the engine and its parameters, of which there are only these.
+fn with<F: Future<Output = Result<Response, Problem>> + Send + 'static>(
+    engine: &Engine,
+    parameters: &'static [&'static str],
+    handler: impl Fn(Engine, Query) -> F + Clone + Send + Sync + 'static,
+) -> BoxedFilter<(Response,)> {
+    let engine = engine.clone();
+    let answer = query().and_then(move |query: Query| {
+        let (engine, handler) = (engine.clone(), handler.clone());
+        async move {
+            query.only(parameters)?;
+            handler(engine, query).await.map_err(Rejection::from)
+        }
+    });
+    answer.boxed()
+}
+
+#[derive(Serialize)]
+struct Live {
+    live: bool,
+}
+
+async fn readiness(engine: &Engine) -> Response {
+    #[derive(Serialize)]
+    struct Readiness {
+        ready: bool,
+        checks: Vec<super::readiness::Check>,
+    }
+    let checks = checks(&engine.status, &engine.disk).await;
+    let ready = checks.iter().all(|check| check.ok);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &Readiness { ready, checks })
+}
+
+/// Only this instance can be asked yet, and it must not look as if it were all.
+fn local(query: &Query, answer: impl FnOnce() -> Response) -> Result<Response, Problem> {
+    match query.get("scope") {
+        None | Some("local") => Ok(answer()),
+        Some(_) => Err(one_of("scope", &["local"])),
+    }
+}
+
+fn topology(engine: &Engine, query: &Query) -> Result<Response, Problem> {
+    match query.get("format") {
+        None | Some("text") => Ok(text("text/plain; charset=utf-8", engine.topology.to_string())),
+        Some(_) => Err(one_of("format", &["text"])),
+    }
+}
+
+fn one_of(parameter: &str, words: &[&str]) -> Problem {
+    let detail = format!("must be one of {}", words.join(", "));
+    Problem::validation_failed("the query string has faults").with_error(format!("?{parameter}"), "invalid-value", detail)
+}
+
+/// A row of `/v1/tasks`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskJson {
+    /// `null` when this program does not know the token.
+    id: Option<String>,
+    token: i32,
+    subtopology: Option<String>,
+    partition: Option<i32>,
+    role: Option<&'static str>,
+    state: &'static str,
+    instance: Arc<str>,
+    thread: String,
+    /// `null` when it is not known.
+    restore_remaining: Option<i64>,
+}
+
+fn tasks(engine: &Engine) -> Response {
+    #[derive(Serialize)]
+    struct Tasks {
+        tasks: Vec<TaskJson>,
+    }
+    let row = |row: TaskRow| TaskJson {
+        id: row.task.as_ref().map(ToString::to_string),
+        token: row.token,
+        subtopology: row.task.as_ref().map(|task| task.subtopology.to_string()),
+        partition: row.task.as_ref().map(|task| task.partition),
+        role: row.task.as_ref().map(|_| "active"),
+        state: row.state,
+        instance: engine.instance.0.clone(),
+        thread: row.thread,
+        restore_remaining: (row.state == "active").then_some(0),
+    };
+    let mut rows = engine.status.tasks();
+    rows.sort_by_key(|row| row.token);
+    json(StatusCode::OK, &Tasks { tasks: rows.into_iter().map(row).collect() })
+}
+
+/// A row of `/v1/lag`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LagJson {
+    topic: Arc<str>,
+    partition: i32,
+    task: String,
+    position: i64,
+    committed: i64,
+    end: Option<i64>,
+    lag_records: Option<i64>,
+    lag_seconds: Option<f64>,
+    verdict: Option<&'static str>,
+    eta_seconds: Option<f64>,
+}
+
+fn lag(engine: &Engine) -> Response {
+    #[derive(Serialize)]
+    struct Lag {
+        rows: Vec<LagJson>,
+    }
+    let (now, state) = (engine.clock.now(), engine.status.state());
+    let mut rows: Vec<LagJson> = engine.status.lag().into_iter().map(|row| lag_row(row, now, &state)).collect();
+    rows.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+    json(StatusCode::OK, &Lag { rows })
+}
+
+fn lag_row(row: LagRow, now: Timestamp, state: &InstanceState) -> LagJson {
+    let lag_records = row.lag_records();
+    LagJson {
+        lag_seconds: row.lag_ms(now).map(|ms| ms as f64 / 1000.0),
+        lag_records,
+        verdict: verdict(lag_records, state),
+        // How fast it catches up is not known from one reading.
+        eta_seconds: (lag_records == Some(0)).then_some(0.0),
+        position: row.position.0,
+        committed: row.committed.0,
+        end: row.end.map(|end| end.0),
+        topic: row.topic,
+        partition: row.partition,
+        task: row.task,
+    }
+}
+
+fn verdict(lag_records: Option<i64>, state: &InstanceState) -> Option<&'static str> {
+    match (state, lag_records) {
+        (InstanceState::Error(_) | InstanceState::PendingShutdown, _) => Some("stopped"),
+        (_, Some(0)) => Some("ok"),
+        (_, Some(_)) => Some("catching_up"),
+        (_, None) => None,
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let reply = reply::with_status(reply::json(value), status);
+    reply::with_header(reply, CACHE_CONTROL, "no-store").into_response()
+}
+
+fn text(content_type: &'static str, text: String) -> Response {
+    let reply = reply::with_header(text, CONTENT_TYPE, content_type);
+    reply::with_header(reply, CACHE_CONTROL, "no-store").into_response()
+}

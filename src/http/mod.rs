@@ -1,0 +1,40 @@
+//! The HTTP side of an instance: an accept loop with bounds, a table of routes, and problems for everything that goes wrong.
+//!
+//! ```text
+//!  connection ─► server.rs ─► service.rs ─► routes.rs ─► a warp filter of the engine or of the application
+//!  (bounded)     (hyper)      path, body,    template       │
+//!                             deadline,      and method     ▼
+//!                  answer ◄── panic, count ◄──────────── reply or Problem
+//! ```
+//!
+//! Filters only read requests and make replies; which route a request belongs to is decided here, by template and method. So 404
+//! and 405 are exact, and metrics carry templates, never paths. Every error is an RFC 9457 problem document. A handler never blocks
+//! a tokio worker on disk and is cut off at a deadline.
+
+mod body;
+mod engine_routes;
+mod freshness;
+mod percent;
+mod problem;
+mod query_problem;
+mod query_string;
+mod readiness;
+mod refusal;
+mod rejection;
+mod request_count;
+mod routes;
+mod server;
+mod service;
+mod stalling;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine_routes::{Engine, engine_routes};
+pub use freshness::with_freshness;
+pub use problem::Problem;
+pub use query_string::{Query, query};
+pub use readiness::DiskCheck;
+pub use routes::{Routes, param};
+pub use server::{Server, ServerError, ServerSettings};

@@ -1,0 +1,237 @@
+//! Nothing that a client does takes more than its share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
+use warp::{Filter as _, Rejection};
+
+use super::client::PATIENCE;
+use super::{Client, Reply, Running, quick};
+use crate::http::{Routes, Server, ServerError, ServerSettings};
+
+fn routes() -> Routes {
+    Routes::new()
+        .get("/hello", warp::any().map(|| "hello"))
+        .post("/length", warp::body::bytes().map(|bytes: hyper::body::Bytes| bytes.len().to_string()))
+        .get("/large", warp::any().map(|| "x".repeat(64 * 1_048_576)))
+}
+
+/// A route that tells when it has been entered and waits until it is let go.
+fn gate() -> (Routes, Arc<Notify>, Arc<Notify>) {
+    let (entered, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (enter, opened) = (entered.clone(), open.clone());
+    let waiting = warp::any().and_then(move || {
+        let (enter, opened) = (enter.clone(), opened.clone());
+        async move {
+            enter.notify_one();
+            opened.notified().await;
+            Ok::<_, Rejection>("through")
+        }
+    });
+    (routes().get("/gate", waiting), entered, open)
+}
+
+#[tokio::test]
+async fn a_connection_takes_many_requests_even_at_once() {
+    let running = Running::start(routes(), quick()).await;
+    let mut client = Client::to(running.address).await;
+    for _ in 0..100 {
+        assert_eq!(client.ask("GET", "/hello").await.body, "hello");
+    }
+    client.send(&"GET /hello HTTP/1.1\r\nhost: test\r\n\r\n".repeat(10)).await;
+    for _ in 0..10 {
+        assert_eq!(client.reply().await.body, "hello");
+    }
+    client.send("GET /hello HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+    assert!(client.rest().await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413_and_the_client_gets_to_see_it() {
+    let running = Running::start(routes(), quick()).await;
+    let problem = |reply: Reply| {
+        let document = reply.assert_problem(413, "body-too-large", "/length");
+        assert_eq!(document["limitBytes"], 100);
+    };
+    let mut client = Client::to(running.address).await;
+    assert_eq!(client.post("/length", "text/plain", &"x".repeat(100)).await.body, "100");
+    problem(client.post("/length", "text/plain", &"x".repeat(101)).await);
+    // It was read to its end, so the connection is in order.
+    assert_eq!(client.ask("GET", "/hello").await.body, "hello");
+    problem(client.post("/length", "text/plain", &"x".repeat(4 * 1_048_576)).await);
+
+    let mut client = Client::to(running.address).await;
+    client.send("POST /length HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    for _ in 0..3 {
+        client.send(&format!("32\r\n{}\r\n", "x".repeat(50))).await;
+    }
+    client.send("0\r\n\r\n").await;
+    problem(client.reply().await);
+    assert_eq!(client.ask("GET", "/hello").await.body, "hello");
+
+    // Who asks first is told before anything was sent.
+    let mut client = Client::to(running.address).await;
+    client.send("POST /length HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 101\r\n\r\n").await;
+    problem(client.reply().await);
+    let mut client = Client::to(running.address).await;
+    client.send("POST /length HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
+    assert_eq!(client.reply().await.status, 100);
+    client.send("four").await;
+    assert_eq!(client.reply().await.body, "4");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_asked_for_does_not_hurt_the_connection() {
+    let running = Running::start(routes(), quick()).await;
+    let mut client = Client::to(running.address).await;
+    for _ in 0..3 {
+        client.post("/nothing", "text/plain", &"x".repeat(200_000)).await.assert_problem(404, "not-found", "/nothing");
+        client.post("/hello", "text/plain", "x").await.assert_problem(405, "method-not-allowed", "/hello");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_headers_is_cut() {
+    let running = Running::start(routes(), quick()).await;
+    let mut slow = Client::to(running.address).await;
+    slow.send("GET /hello HTTP/1.1\r\nho").await;
+    let idle = Client::to(running.address).await;
+    for client in [slow, idle] {
+        assert_eq!(tokio::time::timeout(PATIENCE, client.rest()).await.expect("cut in time"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_body_is_told() {
+    let running = Running::start(routes(), quick()).await;
+    let mut client = Client::to(running.address).await;
+    client.send("POST /length HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nfour").await;
+    client.reply().await.assert_problem(408, "request-timeout", "/length");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_bytes_is_cut() {
+    let settings = ServerSettings { max_connections: 1, header_timeout: Duration::from_secs(60), ..quick() };
+    let running = Running::start(routes(), settings).await;
+    let mut greedy = Client::to(running.address).await;
+    greedy.send("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    // The only slot is free again once the other was cut; it is still connected.
+    let mut next = Client::to(running.address).await;
+    assert_eq!(next.ask("GET", "/hello").await.body, "hello");
+    drop(greedy);
+}
+
+#[tokio::test]
+async fn connections_over_the_cap_wait_until_others_end() {
+    let (routes, entered, open) = gate();
+    let running = Running::start(routes, ServerSettings { max_connections: 2, header_timeout: Duration::from_secs(60), ..quick() }).await;
+    let mut first = Client::to(running.address).await;
+    assert_eq!(first.ask("GET", "/hello").await.body, "hello");
+    let mut second = Client::to(running.address).await;
+    second.send("GET /gate HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    entered.notified().await;
+
+    let mut third = Client::to(running.address).await;
+    let waiting = tokio::spawn(async move { third.ask("GET", "/hello").await.body });
+    // The others are served while it waits.
+    assert_eq!(first.ask("GET", "/hello").await.body, "hello");
+    open.notify_one();
+    assert_eq!(second.reply().await.body, "through");
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(tokio::time::timeout(PATIENCE, waiting).await.expect("served in time").unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn the_end_lets_requests_under_way_finish() {
+    let (routes, entered, open) = gate();
+    let running = Running::start(routes, ServerSettings { shutdown_deadline: Duration::from_secs(60), ..quick() }).await;
+    let address = running.address;
+    let mut idle = Client::to(address).await;
+    assert_eq!(idle.ask("GET", "/hello").await.body, "hello");
+    let mut busy = Client::to(address).await;
+    busy.send("GET /gate HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    entered.notified().await;
+    let ended = running.stop();
+    assert_eq!(idle.rest().await, "", "an idle connection is closed at once");
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody new is let in");
+    assert!(!ended.is_finished());
+    open.notify_one();
+    let reply = busy.reply().await;
+    assert_eq!((reply.body.as_str(), reply.header("connection")), ("through", Some("close")));
+    tokio::time::timeout(PATIENCE, ended).await.expect("ended in time").unwrap();
+}
+
+#[tokio::test]
+async fn the_end_cuts_requests_that_go_past_its_deadline() {
+    let (routes, entered, _open) = gate();
+    let running = Running::start(routes, quick()).await;
+    let (metrics, mut client) = (running.metrics.clone(), Client::to(running.address).await);
+    client.send("GET /gate HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    entered.notified().await;
+    tokio::time::timeout(PATIENCE, running.stop()).await.expect("ended in time").unwrap();
+    assert_eq!(client.rest().await, "");
+    assert!(metrics.render().contains(r#"viewmill_http_requests_total{code="499",method="GET",route="/gate"} 1"#));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_counted_and_its_handler_dropped() {
+    let (routes, entered, _open) = gate();
+    let running = Running::start(routes, quick()).await;
+    let mut client = Client::to(running.address).await;
+    client.send("GET /gate HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    entered.notified().await;
+    client.stream.shutdown().await.unwrap();
+    let counted = async {
+        while running.series("viewmill_http_requests_total{code=\"499\"").is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.expect("counted in time");
+}
+
+#[tokio::test]
+async fn the_number_of_series_does_not_grow_with_what_clients_send() {
+    let running = Running::start(routes(), ServerSettings { header_timeout: Duration::from_secs(60), ..quick() }).await;
+    let mut client = Client::to(running.address).await;
+    let count = |running: &Running| running.metrics.render().lines().filter(|line| line.starts_with("viewmill_http")).count();
+    for method in ["GET", "BREW"] {
+        client.ask(method, "/first").await;
+        client.ask(method, "/hello").await;
+    }
+    let before = count(&running);
+    for n in 0..1_000 {
+        client.ask("GET", &format!("/path/{n}?x={n}")).await;
+        if n % 10 == 0 {
+            client.ask(&format!("BREW{n}"), "/hello").await;
+            client.ask(&format!("BREW{n}"), &format!("/path/{n}")).await;
+        }
+    }
+    assert_eq!(count(&running), before);
+    let other = running.series("viewmill_http_requests_total{code=\"404\",method=\"GET\",route=\"other\"}");
+    assert_eq!(other, [r#"viewmill_http_requests_total{code="404",method="GET",route="other"} 1001"#]);
+    let known = running.series("viewmill_http_requests_total{code=\"405\",method=\"OTHER\",route=\"/hello\"}");
+    assert_eq!(known, [r#"viewmill_http_requests_total{code="405",method="OTHER",route="/hello"} 101"#]);
+}
+
+#[tokio::test]
+async fn series_of_routes_are_there_before_the_first_request() {
+    let running = Running::start(routes(), quick()).await;
+    // The server has begun once it answers.
+    Client::to(running.address).await.ask("GET", "/nothing").await;
+    let begun = running.series("viewmill_http_requests_total{code=\"200\",method=\"POST\",route=\"/length\"}");
+    assert_eq!(begun, [r#"viewmill_http_requests_total{code="200",method="POST",route="/length"} 0"#]);
+    let timed = running.series("viewmill_http_request_duration_seconds_count{method=\"POST\",route=\"/length\"}");
+    assert_eq!(timed, [r#"viewmill_http_request_duration_seconds_count{method="POST",route="/length"} 0"#]);
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told_by_name() {
+    let running = Running::start(routes(), quick()).await;
+    let error = Server::bind(running.address, quick()).await.unwrap_err();
+    assert!(matches!(error, ServerError::Bind { .. }));
+    let text = error.to_string();
+    assert!(text.contains(&running.address.to_string()) && text.contains("http.listen"), "{text}");
+}

@@ -1,0 +1,10 @@
+//! What the server promises, over real sockets on the loopback interface.
+
+mod bounds;
+mod client;
+mod engine;
+mod errors;
+mod running;
+
+use client::{Client, Reply};
+use running::{Running, quick};

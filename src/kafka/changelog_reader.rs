@@ -1,0 +1,167 @@
+//! Reads the task log and changelogs on restore threads, and asks for stable offsets.
+//!
+//! It reads through the same queues as the data consumer. The true end of a log, with open transactions, is asked by a second
+//! client under read_uncommitted, made when it is first needed.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use rdkafka::{Offset as NativeOffset, TopicPartitionList};
+
+use super::data_consumer::{KafkaDataConsumer, KafkaMessage};
+use super::error::{from_code, from_kafka};
+use super::ffi;
+use super::settings::KafkaSettings;
+use crate::ports::{ChangelogReader, Chunk, DataConsumer, Fetched, InputMessage, LogBounds, LogRecord, PortError, PortErrorClass};
+use crate::record::{Offset, TopicPartition};
+
+/// How long one question to Kafka may take.
+const MAX_ASK: Duration = Duration::from_secs(5);
+/// How many records are taken from a queue at once.
+const BATCH_RECORDS: usize = 1024;
+/// A chunk ends when it has so many bytes.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Reads single partitions, read_committed.
+pub struct KafkaChangelogReader {
+    settings: KafkaSettings,
+    open: HashMap<TopicPartition, Open>,
+    taken: VecDeque<Fetched<KafkaMessage>>,
+    reader: KafkaDataConsumer,
+    uncommitted: Option<KafkaDataConsumer>,
+}
+
+/// How far a partition was read.
+struct Open {
+    position: Offset,
+    /// True when nothing stable lies behind `position`, as far as was told.
+    at_end: bool,
+}
+
+impl KafkaChangelogReader {
+    /// A reader without open partitions.
+    ///
+    /// # Errors
+    /// `Fatal` when librdkafka refuses the settings.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, PortError> {
+        let reader = KafkaDataConsumer::with_config(&settings.changelog_reader(), format!("{}/changelog", settings.member_name()))?;
+        Ok(KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None })
+    }
+
+    fn uncommitted(&mut self) -> Result<&KafkaDataConsumer, PortError> {
+        if self.uncommitted.is_none() {
+            let name = format!("{}/watermarks", self.settings.member_name());
+            self.uncommitted = Some(KafkaDataConsumer::with_config(&self.settings.high_watermarks(), name)?);
+        }
+        Ok(self.uncommitted.as_ref().expect("it was just made"))
+    }
+}
+
+/// First and last offset as a client sees them: the last is the stable one under read_committed.
+fn watermarks(consumer: &KafkaDataConsumer, partition: &TopicPartition) -> Result<(Offset, Offset), PortError> {
+    const OPERATION: &str = "ask where a log begins and ends";
+    consumer.serve()?;
+    consumer
+        .client()
+        .fetch_watermarks(&partition.topic, partition.partition, MAX_ASK / 2)
+        .map(|(low, high)| (Offset(low), Offset(high)))
+        .map_err(|error| explained(consumer, from_kafka(OPERATION, &partition.to_string(), &error)))
+}
+
+/// A failed question; a time-out also says what the client complained about last.
+fn explained(consumer: &KafkaDataConsumer, mut error: PortError) -> PortError {
+    if let Err(broken) = consumer.serve() {
+        return broken;
+    }
+    if let (true, Some(last)) = (error.is_retriable(), consumer.client().context().last_error()) {
+        error.detail = format!("{}; last: {last}", error.detail);
+    }
+    error
+}
+
+impl ChangelogReader for KafkaChangelogReader {
+    fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Offset>, PortError> {
+        const OPERATION: &str = "read the committed offset";
+        self.reader.serve()?;
+        let mut list = TopicPartitionList::with_capacity(1);
+        if partition.topic.contains('\0') {
+            return Err(PortError::new(PortErrorClass::UnknownTopic, OPERATION, format!("{partition}: is not a partition")));
+        }
+        list.add_partition(&partition.topic, partition.partition);
+        ffi::committed(self.reader.client(), &mut list, MAX_ASK)
+            .map_err(|code| explained(&self.reader, from_code(OPERATION, &partition.to_string(), code)))?;
+        let element = list
+            .find_partition(&partition.topic, partition.partition)
+            .ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, format!("{partition}: the answer does not mention it")))?;
+        // An offset that a pending transaction is about to change comes back as "invalid" with an error: that is not "none".
+        element.error().map_err(|error| from_kafka(OPERATION, &partition.to_string(), &error))?;
+        match element.offset() {
+            NativeOffset::Offset(offset) => Ok(Some(Offset(offset))),
+            NativeOffset::Invalid => Ok(None),
+            other => Err(PortError::new(PortErrorClass::Fatal, OPERATION, format!("{partition}: the answer is {other:?}"))),
+        }
+    }
+
+    fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError> {
+        let (start, stable_end) = watermarks(&self.reader, partition)?;
+        // Asked last, so that it lies behind the stable end.
+        let (_, end) = watermarks(self.uncommitted()?, partition)?;
+        Ok(LogBounds { start, stable_end, end: end.max(stable_end) })
+    }
+
+    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError> {
+        let (start, _) = watermarks(&self.reader, partition)?;
+        let position = from.max(start);
+        self.reader.assign(&[(partition.clone(), position)])?;
+        self.open.insert(partition.clone(), Open { position, at_end: false });
+        Ok(())
+    }
+
+    fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError> {
+        let deadline = Instant::now() + wait;
+        let Some(open) = self.open.get_mut(partition) else {
+            return Err(PortError::new(PortErrorClass::Fatal, "read a log", format!("{partition}: is not open")));
+        };
+        let (mut records, mut bytes, mut ended) = (Vec::new(), 0, false);
+        while bytes < CHUNK_BYTES {
+            if self.reader.fetch(partition, BATCH_RECORDS, &mut self.taken)? == 0 {
+                let remaining = deadline.saturating_duration_since(Instant::now());
+                if ended || !records.is_empty() || remaining.is_zero() {
+                    break;
+                }
+                self.reader.wait(remaining)?;
+            }
+            for fetched in self.taken.drain(..) {
+                ended = match fetched {
+                    Fetched::Message(message) => {
+                        open.position = message.offset().next();
+                        let record = LogRecord {
+                            offset: message.offset(),
+                            key: message.key().unwrap_or_default().to_vec(),
+                            value: message.value().map(<[u8]>::to_vec),
+                        };
+                        bytes += record.key.len() + record.value.as_ref().map_or(0, Vec::len) + size_of::<LogRecord>();
+                        records.push(record);
+                        false
+                    }
+                    Fetched::End(end) => {
+                        open.position = end;
+                        true
+                    }
+                };
+                open.at_end = ended;
+            }
+        }
+        Ok(Chunk { records, position: open.position, at_end: open.at_end })
+    }
+
+    fn close(&mut self, partition: &TopicPartition) {
+        if self.open.remove(partition).is_some()
+            && let Err(error) = self.reader.unassign(std::slice::from_ref(partition))
+        {
+            // Only a broken client refuses; its next call says so.
+            tracing::warn!("{error}");
+        }
+    }
+}

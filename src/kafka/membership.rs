@@ -1,0 +1,216 @@
+//! The group consumer of one stream thread: it subscribes to the task log and reads nothing from it.
+//!
+//! librdkafka rejoins the group in the background, so everything that concerns ownership is fixed in the rebalance call-back, on
+//! the polling thread: the generation is captured before the assignment is taken, also of an empty one, and what happened goes to
+//! an ordered list. The call-back does nothing else.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tracing::debug;
+
+use super::error::{class_of, from_kafka};
+use super::ffi::{self, GroupMetadata, Queue};
+use super::log::ClientLog;
+use super::settings::KafkaSettings;
+use crate::ports::{Generation, Membership, MembershipEvent, PortError, PortErrorClass};
+
+/// One poll serves one event; so many are a queue that is never empty.
+const MAX_EVENTS_A_POLL: usize = 10_000;
+
+const POLL: &str = "poll the group";
+
+/// A member of the application's group.
+pub struct KafkaMembership {
+    queue: Queue<BaseConsumer<Rebalances>>,
+    consumer: Arc<BaseConsumer<Rebalances>>,
+    group: String,
+    leaving: bool,
+}
+
+impl KafkaMembership {
+    /// Begins to join the group, for the tokens of `task_log`.
+    ///
+    /// # Errors
+    /// `Fatal` when librdkafka refuses the settings. Whether Kafka can be reached shows only in polls.
+    pub fn join(settings: &KafkaSettings, task_log: &str) -> Result<Self, PortError> {
+        const OPERATION: &str = "join the group";
+        let group = settings.application_id.clone();
+        let refused = |error: KafkaError| from_kafka(OPERATION, &group, &error);
+        let context = Rebalances::new(format!("{}/group", settings.member_name()));
+        let consumer: Arc<BaseConsumer<Rebalances>> = Arc::new(settings.membership().create_with_context(context).map_err(refused)?);
+        let queue =
+            Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, "the consumer has no queue"))?;
+        consumer.subscribe(&[task_log]).map_err(refused)?;
+        Ok(KafkaMembership { queue, consumer, group, leaving: false })
+    }
+
+    /// What ended this member for good: said once by a poll, true ever after.
+    fn fatal(&self) -> Option<PortError> {
+        let (code, reason) = self.consumer.client().fatal_error()?;
+        let class = match class_of(code) {
+            PortErrorClass::FencedInstance => PortErrorClass::FencedInstance,
+            _ => PortErrorClass::Fatal,
+        };
+        Some(PortError::new(class, POLL, format!("{}: {reason}", self.group)))
+    }
+
+    /// What must follow from an error that a poll brought; `None` for those that librdkafka gets over by itself.
+    fn consequence(&self, error: &KafkaError) -> Option<PortError> {
+        let error = from_kafka(POLL, &self.group, error);
+        match error.class {
+            PortErrorClass::Unauthorized | PortErrorClass::UnknownTopic => Some(error),
+            // Among them having polled too late: the call-back tells that the tokens are lost, and librdkafka rejoins.
+            _ => {
+                debug!(group = self.group, "{error}");
+                None
+            }
+        }
+    }
+}
+
+impl Membership for KafkaMembership {
+    fn poll(&mut self, wait: Duration) -> Result<Vec<MembershipEvent>, PortError> {
+        let context = self.consumer.context();
+        let mut wait = wait;
+        for _ in 0..MAX_EVENTS_A_POLL {
+            let before = context.served();
+            let polled = self.consumer.poll(wait);
+            wait = Duration::ZERO;
+            if let Some(Err(error)) = &polled
+                && let Some(consequence) = self.consequence(error)
+            {
+                return Err(consequence);
+            }
+            // The poll serves one event and does not say whether there was one: ask all who could tell.
+            if polled.is_none() && context.served() == before && self.queue.len() == 0 {
+                break;
+            }
+        }
+        if let Some(fatal) = self.fatal() {
+            return Err(fatal);
+        }
+        let mut state = context.lock();
+        if let Some(detail) = state.refused.take() {
+            return Err(PortError::new(PortErrorClass::Fatal, "take an assignment", detail));
+        }
+        Ok(state.events.drain(..).collect())
+    }
+
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.consumer.unsubscribe();
+    }
+
+    fn has_left(&self) -> bool {
+        self.leaving && ffi::member_id(&*self.consumer).is_empty()
+    }
+}
+
+/// Hears of rebalances, on the thread that polls.
+struct Rebalances {
+    log: ClientLog,
+    served: AtomicU64,
+    state: Mutex<RebalanceState>,
+}
+
+#[derive(Default)]
+struct RebalanceState {
+    events: VecDeque<MembershipEvent>,
+    /// librdkafka did not take an assignment: what the events say is not what it does.
+    refused: Option<String>,
+}
+
+impl Rebalances {
+    fn new(client: String) -> Self {
+        Rebalances { log: ClientLog::new(client), served: AtomicU64::new(0), state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RebalanceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many call-backs ran until now.
+    fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) {
+        // Before the assignment is taken: after it, librdkafka may already be rejoining under a newer generation.
+        let Some(metadata) = GroupMetadata::capture(consumer) else {
+            self.lock().refused = Some("the consumer has no group".into());
+            return;
+        };
+        let generation =
+            Generation { member_id: metadata.member_id().into(), generation_id: metadata.generation_id(), handle: Arc::new(metadata) };
+        self.lock().events.push_back(MembershipEvent::Assigned { tokens: tokens(partitions), generation });
+        // At the end and paused: without an offset librdkafka would ask for the committed one itself, and wait for transactions.
+        let taken = partitions
+            .set_all_offsets(Offset::End)
+            .and_then(|()| consumer.incremental_assign(partitions))
+            .and_then(|()| consumer.pause(partitions));
+        self.note(taken);
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let tokens = tokens(partitions);
+        // To be asked first: giving the partitions up resets it.
+        let event = match consumer.assignment_lost() {
+            true => MembershipEvent::Lost { tokens },
+            false => MembershipEvent::Revoked { tokens },
+        };
+        self.lock().events.push_back(event);
+        self.note(consumer.incremental_unassign(partitions));
+    }
+
+    fn note(&self, taken: KafkaResult<()>) {
+        if let Err(error) = taken {
+            self.lock().refused.get_or_insert(error.to_string());
+        }
+    }
+}
+
+fn tokens(partitions: &TopicPartitionList) -> Vec<i32> {
+    partitions.elements().iter().map(|element| element.partition()).collect()
+}
+
+impl ClientContext for Rebalances {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        self.count();
+        self.log.log(level, fac, log_message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.count();
+        self.log.error(error, reason);
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {
+        self.count();
+    }
+}
+
+impl ConsumerContext for Rebalances {
+    fn rebalance(&self, base_consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, tpl: &mut TopicPartitionList) {
+        self.count();
+        match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(base_consumer, tpl),
+            _ => self.revoke(base_consumer, tpl),
+        }
+    }
+
+    fn commit_callback(&self, _result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        self.count();
+    }
+}

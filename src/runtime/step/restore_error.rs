@@ -1,0 +1,83 @@
+//! Why a task cannot be opened, and what is merely not possible yet.
+
+use crate::ports::PortError;
+use crate::record::{Offset, TopicPartition};
+use crate::state::StoreError;
+use crate::task::StartRefusal;
+
+/// Why a task could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Going on would give wrong data.
+    #[error(transparent)]
+    Refused(#[from] StartRefusal),
+    /// Kafka failed for good.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A marker cannot be read.
+    #[error("marker at {partition}@{offset} cannot be read: {detail}")]
+    Marker {
+        /// Where.
+        partition: TopicPartition,
+        /// Where.
+        offset: Offset,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The topology's stores are not those of the task's state.
+    #[error("the task's state has the stores [{found}], the topology has [{wanted}]: set another application.id to build all views anew")]
+    StoresDiffer {
+        /// In the last marker.
+        found: String,
+        /// In the topology.
+        wanted: String,
+    },
+    /// The task has read a topic that the topology does not read any more.
+    #[error("the task has read {found}, which the topology does not read any more: set another application.id to build all views anew")]
+    SourceRemoved {
+        /// The source partition.
+        found: TopicPartition,
+    },
+    /// The changelog does not hold what the marker says.
+    #[error("changelog {partition} is torn: the marker names offset {wanted}, the log ends at {end}, also when read from its beginning")]
+    Torn {
+        /// The changelog partition.
+        partition: TopicPartition,
+        /// The marker's offset.
+        wanted: Offset,
+        /// The end of the log.
+        end: Offset,
+    },
+}
+
+/// Why a piece of work did not succeed.
+pub(super) enum Failure {
+    /// The same again, later.
+    Later,
+    /// The task cannot be opened.
+    Final(RestoreError),
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        match error.is_retriable() {
+            true => Failure::Later,
+            false => Failure::Final(error.into()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Final(error.into())
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        Failure::Final(error)
+    }
+}

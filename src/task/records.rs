@@ -1,0 +1,58 @@
+//! What goes into a task and what comes out of it.
+
+use crate::processor::{Emitted, ProcessorError};
+use crate::record::{Headers, Offset, Timestamp};
+use crate::state::Batch;
+
+/// The largest record that is produced, in bytes: below Kafka's default `message.max.bytes` (1,048,588) with room for headers.
+pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// A source record as bytes.
+#[derive(Clone, Debug)]
+pub struct InputRecord<'a> {
+    /// Where it stands.
+    pub offset: Offset,
+    /// The record's time.
+    pub timestamp: Timestamp,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The value.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: Headers,
+}
+
+/// The outputs of records that are done, for Kafka.
+pub type OutputBuffer = Vec<Output>;
+
+/// One output with its declared topic name.
+#[derive(Clone, Debug)]
+pub struct Output(pub(crate) Emitted);
+
+impl Output {
+    /// Declared topic name, key and value.
+    pub fn parts(&self) -> (&str, Option<&[u8]>, Option<&[u8]>) {
+        (&self.0.topic, self.0.key.as_deref(), self.0.value.as_deref())
+    }
+}
+
+/// How the processing of one record ended.
+#[derive(Debug)]
+pub enum Processed {
+    /// Its changes wait for the commit.
+    Done,
+    /// It is at fault: nothing of it remains, and the task still stands before it.
+    Poisoned(ProcessorError),
+}
+
+/// What one commit of a task consists of; nothing of it is in the database yet.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The changed rows; also what the changelogs get.
+    pub batch: Batch,
+}
+
+/// What an output weighs, without headers.
+pub(super) fn size_bytes(output: &Emitted) -> usize {
+    output.key.as_ref().map_or(0, Vec::len) + output.value.as_ref().map_or(0, Vec::len)
+}
