@@ -2,4 +2,5 @@
 
 mod atomic_records;
 mod building;
+mod imports;
 mod word_count;

@@ -1,0 +1,11 @@
+//! Tests of the real binary against a real Apache Kafka, which `scripts/test` starts once for all of them.
+//!
+//! Each test has topics, a group and state directories of its own ([`support::Run`]); they run one after another, because what they
+//! wait for takes both of a small machine's cores.
+// Deadlines here are the real machine's.
+#![allow(clippy::disallowed_methods)]
+
+mod harness;
+mod ports;
+mod spine;
+mod support;

@@ -1,0 +1,162 @@
+//! What must be served, as computed by fold.py, and the comparison with what is.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Instance, LOOK_INTERVAL};
+
+/// The answer to `GET /api/orders/{id}` that the log demands.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expected {
+    pub order_id: String,
+    pub etag: String,
+    /// `None`: 404.
+    pub order: Option<Box<RawValue>>,
+}
+
+impl Expected {
+    /// Reads a line of fold.py.
+    pub fn from_line(line: &str) -> Expected {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("fold.py wrote {line}: {error}"))
+    }
+
+    /// Asks for the order and names each difference; empty when all is as it should be. Of several instances the first that knows
+    /// decides: 503 means that the order is somebody else's, or not yet restored.
+    fn differences(&self, instances: &mut [&mut Instance]) -> Vec<String> {
+        let path = format!("/api/orders/{}", self.order_id);
+        let mut refusals = Vec::new();
+        for instance in instances {
+            let response = match instance.try_get(&path) {
+                Ok(response) if response.status == 503 => {
+                    refusals.push(format!("503 {}", response.body));
+                    continue;
+                }
+                Ok(response) => response,
+                Err(error) => {
+                    refusals.push(error.to_string());
+                    continue;
+                }
+            };
+            return match (&self.order, response.status) {
+                (None, 404) => Vec::new(),
+                (Some(order), 200) => {
+                    let mut found = differences(order.get(), &response.body);
+                    if response.header("etag") != Some(&self.etag) {
+                        found.push(format!("ETag: expected {}, served {:?}", self.etag, response.header("etag")));
+                    }
+                    found
+                }
+                (order, status) => vec![format!("expected {}, served {status} {}", if order.is_some() { 200 } else { 404 }, response.body)],
+            };
+        }
+        refusals
+    }
+}
+
+/// Asks until every order is served as expected.
+///
+/// # Panics
+/// With the differences of the first few orders, when no further one became right within `patience`.
+pub fn eventually_served(expected: &[Expected], instances: &mut [&mut Instance], patience: Duration) {
+    assert!(!expected.is_empty(), "an empty expectation proves nothing");
+    let mut open: Vec<&Expected> = expected.iter().collect();
+    let mut deadline = Instant::now() + patience;
+    loop {
+        let before = open.len();
+        open.retain(|order| !order.differences(instances).is_empty());
+        if open.is_empty() {
+            break;
+        }
+        if open.len() < before {
+            deadline = Instant::now() + patience;
+        } else if Instant::now() > deadline {
+            let shown: Vec<String> =
+                open.iter().take(5).map(|order| format!("{}: {}", order.order_id, order.differences(instances).join("; "))).collect();
+            panic!("{} of {} orders are not served as the log demands:\n{}", open.len(), expected.len(), shown.join("\n"));
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+    // One that was right early may have been made wrong since.
+    let spoilt = expected.iter().find_map(|order| Some((order, order.differences(instances))).filter(|(_, found)| !found.is_empty()));
+    if let Some((order, found)) = spoilt {
+        panic!("order {} was right and is no longer: {}", order.order_id, found.join("; "));
+    }
+}
+
+/// Where two JSON texts differ; the order of members does not count, and numbers are compared by their digits: 1.50 is 1.5, and nothing
+/// passes through a binary float.
+pub fn differences(expected: &str, served: &str) -> Vec<String> {
+    match (serde_json::from_str::<&RawValue>(expected), serde_json::from_str::<&RawValue>(served)) {
+        (Ok(expected), Ok(served)) => {
+            let mut found = Vec::new();
+            compare("", Some(expected), Some(served), &mut found);
+            found
+        }
+        _ => vec![format!("not JSON: {served}")],
+    }
+}
+
+fn compare(at: &str, expected: Option<&RawValue>, served: Option<&RawValue>, found: &mut Vec<String>) {
+    let (Some(left), Some(right)) = (expected, served) else {
+        let text = |side: Option<&RawValue>| side.map_or("nothing".to_owned(), |value| value.get().to_owned());
+        found.push(format!("{at}: expected {}, served {}", text(expected), text(served)));
+        return;
+    };
+    let (left, right) = (left.get(), right.get());
+    match (kind(left), kind(right)) {
+        (Kind::Object, Kind::Object) => {
+            let (left, right) = (members(left), members(right));
+            for name in left.keys().chain(right.keys().filter(|name| !left.contains_key(*name))) {
+                compare(&format!("{at}/{name}"), left.get(name).copied(), right.get(name).copied(), found);
+            }
+        }
+        (Kind::Array, Kind::Array) => {
+            let (left, right) = (elements(left), elements(right));
+            for index in 0..left.len().max(right.len()) {
+                compare(&format!("{at}/{index}"), left.get(index).copied(), right.get(index).copied(), found);
+            }
+        }
+        (Kind::Number, Kind::Number) if decimal(left).is_some() && decimal(left) == decimal(right) => {}
+        (Kind::String, Kind::String) if serde_json::from_str::<String>(left).ok() == serde_json::from_str::<String>(right).ok() => {}
+        (Kind::Word, Kind::Word) if left == right => {}
+        _ => found.push(format!("{at}: expected {left}, served {right}")),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    /// `true`, `false`, `null`
+    Word,
+}
+
+fn kind(json: &str) -> Kind {
+    match json.as_bytes().first() {
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b'"') => Kind::String,
+        Some(b'-' | b'0'..=b'9') => Kind::Number,
+        _ => Kind::Word,
+    }
+}
+
+fn members(json: &str) -> BTreeMap<String, &RawValue> {
+    serde_json::from_str(json).expect("a raw value is valid JSON")
+}
+
+fn elements(json: &str) -> Vec<&RawValue> {
+    serde_json::from_str(json).expect("a raw value is valid JSON")
+}
+
+fn decimal(digits: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(digits).or_else(|_| Decimal::from_scientific(digits)).ok()
+}

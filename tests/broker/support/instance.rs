@@ -1,0 +1,147 @@
+//! `viewmill run` as a process that a test kills, pauses, drains and asks.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::http::Response;
+use super::{HttpClient, LOOK_INTERVAL, PATIENCE, Run, bootstrap};
+
+/// A running instance. Killed when dropped; when the test failed, the end of its log is shown.
+pub struct Instance {
+    name: String,
+    process: Child,
+    state_dir: PathBuf,
+    log: PathBuf,
+    client: Option<HttpClient>,
+}
+
+impl Instance {
+    /// Starts the instance `name` of a run, which keeps its state over restarts. `settings` are further environment variables.
+    pub fn start(run: &Run, name: &str, settings: &[(&str, &str)]) -> Instance {
+        let home = run.dir.join(name);
+        let state_dir = home.join("state");
+        fs::create_dir_all(&state_dir).unwrap();
+        // That of an earlier process: nobody listens there any more, or somebody else does.
+        let _ = fs::remove_file(state_dir.join("http.addr"));
+        let log = home.join("log");
+        let output = File::options().create(true).append(true).open(&log).unwrap();
+
+        let mut command = Command::new(env!("CARGO_BIN_EXE_viewmill"));
+        for (inherited, _) in std::env::vars().filter(|(name, _)| name.starts_with("VIEWMILL__")) {
+            command.env_remove(inherited);
+        }
+        let process = command
+            .arg("run")
+            // No config.toml is picked up by accident.
+            .current_dir(&home)
+            .env("VIEWMILL__APPLICATION__ID", &run.id)
+            .env("VIEWMILL__APPLICATION__INSTANCE_ID", name)
+            .env("VIEWMILL__APPLICATION__STATE_DIR", &state_dir)
+            .env("VIEWMILL__APPLICATION__TOPIC_PREFIX", &run.topic_prefix)
+            .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", bootstrap())
+            .env("VIEWMILL__HTTP__LISTEN", "127.0.0.1:0")
+            .env("VIEWMILL__LOG__FORMAT", "text")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Instance { name: name.to_owned(), process, state_dir, log, client: None }
+    }
+
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Panics
+    /// When the process ends, or is not ready in time.
+    pub fn wait_ready(&mut self) {
+        let mut last = "no answer yet".to_owned();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("instance {} ended while it should get ready: {status}", self.name);
+            }
+            match self.try_get("/readyz?verbose") {
+                Ok(Response { status: 200, .. }) => return,
+                Ok(Response { status, body, .. }) => last = format!("{status} {body}"),
+                Err(error) => last = error.to_string(),
+            }
+            thread::sleep(LOOK_INTERVAL);
+        }
+        panic!("instance {} is not ready after {PATIENCE:?}: {last}", self.name);
+    }
+
+    /// GETs a path; fails while the instance does not listen, or no longer does.
+    pub fn try_get(&mut self, path: &str) -> io::Result<Response> {
+        if self.client.is_none() {
+            let written = fs::read_to_string(self.state_dir.join("http.addr"))?;
+            let address: SocketAddr = written.trim().parse().map_err(|_| io::Error::other("http.addr is not written yet"))?;
+            self.client = Some(HttpClient::new(address));
+        }
+        self.client.as_mut().expect("made above").get(path)
+    }
+
+    /// Ends it at once, as a crash or `kill -9` would.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to drain and end (SIGTERM), and waits for that.
+    ///
+    /// # Panics
+    /// When it has not ended within `limit`.
+    pub fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        self.signal("TERM");
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "instance {} has not ended {limit:?} after SIGTERM", self.name);
+            thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    /// Stops it from running (SIGSTOP), as a paused machine would, until [`Instance::resume`].
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it run on.
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+    }
+
+    /// Removes all that the instance kept on disk. It must not be running.
+    pub fn forget_state(&mut self) {
+        assert!(self.process.try_wait().unwrap().is_some(), "instance {} still runs", self.name);
+        fs::remove_dir_all(&self.state_dir).unwrap();
+    }
+
+    fn signal(&self, name: &str) {
+        // The shell's own kill: a machine may lack the program.
+        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.process.id())).status().unwrap();
+        assert!(status.success(), "cannot send SIG{name} to instance {}", self.name);
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the end of the log of instance {}:", self.name);
+            for line in &lines[lines.len().saturating_sub(60)..] {
+                eprintln!("  {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What broker tests stand on: a run with names of its own, instances as processes, and the separately computed answers.
+
+mod expected;
+mod http;
+mod instance;
+mod run;
+
+pub use expected::{Expected, differences, eventually_served};
+pub use http::HttpClient;
+pub use instance::Instance;
+pub use run::{Run, bootstrap};
+
+use std::time::Duration;
+
+/// How long a test waits for what should take a fraction of it.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks at something that another process changes.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(20);
