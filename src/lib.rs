@@ -43,11 +43,11 @@ struct Readme;
 mod simulation;
 
 pub use app::main;
-pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, StoreKey, StoreValue, Text};
+pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, Prefix, StoreKey, StoreValue, Text};
 pub use processor::{
     Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
 };
-pub use query::{Answer, QueryError, Read, Views};
+pub use query::{Answer, Page, QueryError, Read, Scope, Slice, Views};
 pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};
-pub use state::{Change, KeyValueStore, StoreError};
-pub use topology::{Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};
+pub use state::{Change, Direction, KeyValueStore, StoreError};
+pub use topology::{Index, Keyed, Partial, Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};

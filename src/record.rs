@@ -49,6 +49,25 @@ impl fmt::Display for Offset {
     }
 }
 
+/// A topic as a topology names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TopicName {
+    /// Shared with others; without prefix.
+    Declared(Arc<str>),
+    /// Internal: the repartition of this name.
+    Repartition(Arc<str>),
+}
+
+impl fmt::Display for TopicName {
+    /// As in descriptions and in the test driver: `order-events`, `by-word-repartition`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TopicName::Declared(name) => f.write_str(name),
+            TopicName::Repartition(name) => write!(f, "{name}-repartition"),
+        }
+    }
+}
+
 /// One partition of one topic. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TopicPartition {

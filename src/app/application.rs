@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches as _};
 
-use super::cli::{self, Cli, Command, ConfigArgs, ConfigCommand};
+use super::cli::{self, CheckArgs, Cli, Command, ConfigArgs, ConfigCommand};
 use super::config::{Config, ConfigFaults, LogConfig, Sources};
 use super::exit::Exit;
-use super::instance::InstanceError;
+use super::instance::{InstanceError, refusals};
+use super::online_check::{OnlineFaults, check_online};
 use super::topic_feed::FeedError;
 use super::{logging, run};
 use crate::http::Routes;
-use crate::kafka::{KafkaSettings, reserved_property};
+use crate::kafka::reserved_property;
 use crate::query::Views;
 use crate::topology::{Topology, TopologyBuilder, TopologyErrors};
 
@@ -87,12 +88,13 @@ impl<H> Application<H> {
             Command::Run(args) => {
                 let config = surroundings.load(args)?;
                 let (topology, handles) = build(self.topology)?;
+                config.check_source_topics(&topology.source_topics())?;
                 surroundings.start_log(&config.log)?;
                 let routes = self.routes;
                 run::run(&config, topology, move |views| routes(&handles, views))
             }
             Command::Check(args) => self.check(args, surroundings),
-            Command::Topology => surroundings.print(&build(self.topology)?.0.describe()),
+            Command::Topology(args) => surroundings.print(&build(self.topology)?.0.describe_as(args.format)),
             Command::Config(ConfigCommand::Show(args)) => {
                 let config = surroundings.load(args)?;
                 surroundings.print(&config.to_toml_redacted())
@@ -101,21 +103,32 @@ impl<H> Application<H> {
         }
     }
 
-    /// Everything that can be wrong before a broker is asked, not only the first.
-    fn check(self, args: ConfigArgs, surroundings: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
+    /// Everything that can be wrong, not only the first; brokers are asked only when nothing else is.
+    fn check(self, args: CheckArgs, surroundings: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
         let mut faults: Vec<anyhow::Error> = Vec::new();
-        match surroundings.load(args) {
-            Ok(config) => faults.extend(check_properties(&config).err().map(Into::into)),
-            Err(error) => faults.push(error),
+        let config = surroundings.load(args.config).map_err(|error| faults.push(error)).ok();
+        let topology = build(self.topology).map_err(|errors| faults.push(errors.into())).ok();
+        if let Some(config) = &config {
+            faults.extend(refusals(config).into_iter().map(Into::into));
         }
-        faults.extend(build(self.topology).err().map(Into::into));
-        if faults.is_empty() {
+        if let (Some(config), Some((topology, _))) = (&config, &topology) {
+            faults.extend(config.check_source_topics(&topology.source_topics()).err().map(Into::into));
+        }
+        let (Some(config), Some((topology, _)), true) = (config, topology, faults.is_empty()) else {
+            for fault in &faults {
+                surroundings.tell(fault);
+            }
+            return Ok(Exit::Usage);
+        };
+        if !args.online {
             return surroundings.print("the configuration and the topology have no faults\n");
         }
-        for fault in &faults {
-            surroundings.tell(fault);
+        let report = check_online(&config, &topology);
+        surroundings.print(&report.notes.iter().map(|note| format!("{note}\n")).collect::<String>())?;
+        if !report.faults.is_empty() {
+            return Err(OnlineFaults(report.faults).into());
         }
-        Ok(Exit::Usage)
+        surroundings.print("the configuration, the topology and the cluster have no faults\n")
     }
 }
 
@@ -123,14 +136,6 @@ fn build<H>(declare: DeclareTopology<H>) -> Result<(Topology, H), TopologyErrors
     let mut builder = TopologyBuilder::new();
     let handles = declare(&mut builder);
     Ok((builder.build()?, handles))
-}
-
-/// Whether librdkafka knows the properties.
-fn check_properties(config: &Config) -> Result<(), InstanceError> {
-    let servers = config.kafka.bootstrap_servers.as_deref().unwrap_or("localhost:9092");
-    let mut settings = KafkaSettings::new(servers, &config.application.id, "check");
-    settings.properties = config.kafka.properties.0.clone();
-    settings.check().map_err(InstanceError::Properties)
 }
 
 impl Surroundings<'_> {
@@ -169,7 +174,8 @@ impl Surroundings<'_> {
             // There is no other place to say it.
             let _ = writeln!(self.err, "error: {error:#}");
         }
-        let is_fault = error.is::<ConfigFaults>() || error.is::<TopologyErrors>() || error.is::<clap::Error>() || is_refused(error);
+        let is_fault = error.is::<ConfigFaults>() || error.is::<TopologyErrors>() || error.is::<OnlineFaults>();
+        let is_fault = is_fault || error.is::<clap::Error>() || is_refused(error);
         if is_fault { Exit::Usage } else { Exit::Failure }
     }
 }
@@ -201,6 +207,8 @@ mod tests {
     use crate::codec::Text;
     use crate::processor::{ProcessorContext, StoreRef};
     use crate::record::Record;
+
+    const KAFKA: &str = "--set kafka.bootstrap_servers=127.0.0.1:1";
 
     fn counting(builder: &mut TopologyBuilder) {
         let words = builder.source::<String, String>("words", &["words"], Text, Text);
@@ -254,12 +262,46 @@ mod tests {
     #[test]
     fn check_refuses_properties_that_librdkafka_does_not_know_or_that_are_ours() {
         for (flag, told) in [("linger.millis=1", "linger.millis"), ("transactional.id=x", "cannot be set")] {
-            let ended = execute(application(counting), &format!("check --set kafka.properties.{flag}"), &[]);
+            let ended = execute(application(counting), &format!("check {KAFKA} --set kafka.properties.{flag}"), &[]);
             assert_eq!(ended.exit, Exit::Usage, "{}", ended.err);
             assert!(ended.err.contains(told), "{}", ended.err);
         }
-        let ended = execute(application(counting), "check --set kafka.properties.linger.ms=1", &[]);
+        let ended = execute(application(counting), &format!("check {KAFKA} --set kafka.properties.linger.ms=1"), &[]);
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Clean, "the configuration and the topology have no faults\n"));
+    }
+
+    #[test]
+    fn check_tells_what_run_would_refuse() {
+        let flags = "--set processing.guarantee=at_least_once --set kafka.properties.linger.millis=1";
+        let ended = execute(application(counting), &format!("check {flags}"), &[]);
+        assert_eq!(ended.exit, Exit::Usage);
+        for told in ["kafka.bootstrap_servers is not set", "at_least_once", "linger.millis"] {
+            assert!(ended.err.contains(told), "{told}: {}", ended.err);
+        }
+    }
+
+    #[test]
+    fn a_policy_for_a_topic_that_nobody_reads_is_a_fault() {
+        for command in ["check", "run"] {
+            let flag = "--set processing.sources.wrods.poison_policy=stop";
+            let ended = execute(application(counting), &format!("{command} {KAFKA} {flag}"), &[]);
+            let told = "--set processing.sources.wrods.poison_policy: no source reads topic wrods; did you mean words?";
+            assert_eq!((ended.exit, ended.err.contains(told)), (Exit::Usage, true), "{}", ended.err);
+        }
+        let ended = execute(application(counting), &format!("check {KAFKA} --set processing.sources.words.poison_policy=stop"), &[]);
+        assert_eq!(ended.exit, Exit::Clean, "{}", ended.err);
+    }
+
+    #[test]
+    fn brokers_that_cannot_be_reached_are_all_named() {
+        let closed = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (one, other) = (closed(), closed());
+        let ended = execute(application(counting), &format!("check --online --set kafka.bootstrap_servers={one},{other}"), &[]);
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Usage, ""));
+        for told in ["the cluster has 2 faults:", &format!("- {one} cannot be reached"), &format!("- {other} cannot be reached"), "refused"]
+        {
+            assert!(ended.err.contains(told), "{told}: {}", ended.err);
+        }
     }
 
     #[test]
@@ -268,6 +310,11 @@ mod tests {
         assert_eq!(ended.exit, Exit::Clean);
         assert!(ended.out.starts_with("Topology\n  Sub-topology: words\n"), "{}", ended.out);
         assert_eq!(execute(application(faulty), "topology", &[]).exit, Exit::Usage);
+        for (format, begin) in [("text", "Topology\n"), ("json", "{"), ("mermaid", "flowchart LR\n"), ("dot", "digraph")] {
+            let ended = execute(application(counting), &format!("topology --format {format}"), &[]);
+            assert!(ended.exit == Exit::Clean && ended.out.starts_with(begin), "{}", ended.out);
+        }
+        assert_eq!(execute(application(counting), "topology --format svg", &[]).exit, Exit::Usage);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::config::Sources;
+use crate::topology::TopologyFormat;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done, or stopped by a signal with everything committed
+  0  done, without faults; or stopped by a signal with everything committed
   1  something failed; the log says what
-  2  the command line, the configuration or the topology has faults
+  2  the command line, the configuration, the topology or (check --online) the cluster has faults
   3  another process runs with this instance's id; do not start this one again";
 
 /// Materialized views over Kafka.
@@ -25,10 +26,10 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Processes records and answers HTTP until it is told to stop
     Run(ConfigArgs),
-    /// Tells all that is wrong with the configuration and the topology; asks no broker
-    Check(ConfigArgs),
+    /// Tells all that is wrong with the configuration and the topology, and changes nothing
+    Check(CheckArgs),
     /// Prints the sub-topologies with their sources, processors, sinks and stores
-    Topology,
+    Topology(TopologyArgs),
     /// Prints the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -40,6 +41,22 @@ pub(super) enum ConfigCommand {
     Show(ConfigArgs),
     /// Prints the commented file with all keys and their defaults
     Default,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Asks the brokers too: whether they answer, topics, partitions, permissions; makes nothing and joins nothing
+    #[arg(long)]
+    pub online: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(super) struct TopologyArgs {
+    /// text, json, mermaid or dot
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TopologyFormat,
 }
 
 // What decides the configuration; every command that reads it takes these. No doc comment: clap would make it the description of
@@ -66,7 +83,8 @@ impl ConfigArgs {
 
 /// The whole command line, with the commands of the application.
 pub(super) fn command(own: impl IntoIterator<Item = clap::Command>) -> clap::Command {
-    Cli::command().subcommands(own.into_iter().map(ConfigArgs::augment_args))
+    let command = Cli::command().subcommands(own.into_iter().map(ConfigArgs::augment_args));
+    command.mut_subcommands(|command| command.after_help(EXIT_CODES))
 }
 
 #[cfg(test)]
@@ -76,6 +94,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command([clap::Command::new("sample")]).debug_assert();
+    }
+
+    #[test]
+    fn every_help_tells_the_exit_codes() {
+        let mut command = command([clap::Command::new("sample")]);
+        assert!(command.render_help().to_string().contains(EXIT_CODES));
+        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            assert!(command.render_help().to_string().contains(EXIT_CODES), "{}", command.get_name());
+        }
     }
 
     #[test]
@@ -89,8 +116,10 @@ mod tests {
         for words in ["run", "check", "config show"] {
             let args = format!("viewmill {words} --config a.toml --set x=1 --instance b --set y=2");
             let cli = Cli::try_parse_from(args.split(' ')).unwrap();
-            let (Command::Run(given) | Command::Check(given) | Command::Config(ConfigCommand::Show(given))) = cli.command else {
-                panic!("{words} reads the configuration")
+            let given = match cli.command {
+                Command::Run(given) | Command::Config(ConfigCommand::Show(given)) => given,
+                Command::Check(given) => given.config,
+                _ => panic!("{words} reads the configuration"),
             };
             let expected = ConfigArgs { config: Some("a.toml".into()), instance: Some("b".into()), set: vec!["x=1".into(), "y=2".into()] };
             assert_eq!(given, expected, "{words}");

@@ -7,7 +7,7 @@ pub enum Exit {
     Clean,
     /// 1: something failed; the log says what.
     Failure,
-    /// 2: the configuration, the command line or the topology has faults.
+    /// 2: the command line, the configuration, the topology or the cluster has faults.
     Usage,
     /// 3: another process runs with this instance's id. A supervisor must not start this one again.
     Fenced,

@@ -45,6 +45,12 @@ pub enum InstanceError {
 /// How long the threads may take to commit and leave the group.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long the connector may take to notice that it shall stop.
+const LEAVE_CONNECTOR_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a wait looks whether it is over.
+const SLICE: Duration = Duration::from_millis(50);
+
 /// Waits between attempts to reach Kafka: the first and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -66,9 +72,8 @@ impl Instance {
     /// Locks the state directory and begins to reach Kafka, for as long as that takes. `http_listen` goes into the lock, for
     /// the message that a second process gets.
     pub fn start(config: &Config, topology: Topology, http_listen: &str) -> Result<Instance, InstanceError> {
-        let servers = config.kafka.bootstrap_servers.clone().ok_or(InstanceError::NoBroker)?;
-        if config.processing.guarantee == Guarantee::AtLeastOnce {
-            return Err(InstanceError::AtLeastOnce);
+        if let Some(refusal) = refusals(config).into_iter().next() {
+            return Err(refusal);
         }
         let application = &config.application;
         let holder = format!("process {} (http {http_listen})", std::process::id());
@@ -78,9 +83,7 @@ impl Instance {
             Some(id) => id.clone(),
             None => StateDirectory::instance_id(&application.state_dir)?,
         };
-        let mut settings = KafkaSettings::new(servers, &application.id, &instance_id);
-        settings.properties = config.kafka.properties.0.clone();
-        settings.check().map_err(InstanceError::Properties)?;
+        let settings = kafka_settings(config, &instance_id);
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let metrics = Metrics::new(&crate::kafka::librdkafka_version(), clock.clone());
@@ -89,17 +92,13 @@ impl Instance {
         let registry = ViewRegistry::default();
         let lag_status = status.clone();
         let lag = Arc::new(move |task: &_| lag_status.task_lag(task));
-        let views = Views::new(topology.clone(), registry.clone(), lag, InstanceId(instance_id.as_str().into()));
+        let names = Names::new(&application.id, &application.topic_prefix);
+        let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, InstanceId(instance_id.as_str().into()));
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let threads = Arc::new(Mutex::new(None));
         let connector = Connector {
-            names: Names::new(&application.id, &application.topic_prefix),
-            topics: TopicSettings {
-                create: config.topics.create,
-                partitions: config.topics.partitions,
-                replication_factor: config.topics.replication_factor,
-                dead_letters: uses_dead_letters(config, &topology),
-            },
+            names,
+            topics: topic_settings(config, &topology),
             step: step_settings(config, &topology),
             stream_threads: config.processing.stream_threads,
             threads: threads.clone(),
@@ -126,7 +125,7 @@ impl Instance {
     pub fn stop(self) -> bool {
         self.status.set_stopping();
         self.stop.store(true, Ordering::Release);
-        let _ = self.connector.join();
+        self.leave_connector();
         match self.threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(threads) => {
                 threads.stop();
@@ -134,6 +133,46 @@ impl Instance {
             }
             None => true,
         }
+    }
+
+    /// Waits for the connector, but not for a call to Kafka that nobody answers: it ends by itself, and starts nothing any more.
+    /// What it was doing is safe to be cut off anywhere, as by a crash.
+    fn leave_connector(&self) {
+        let mut left = LEAVE_CONNECTOR_AFTER;
+        while !self.connector.is_finished() {
+            if left.is_zero() {
+                return tracing::warn!("Kafka does not answer; leaving without it");
+            }
+            thread::sleep(SLICE);
+            left = left.saturating_sub(SLICE);
+        }
+    }
+}
+
+/// What an instance refuses before it asks a broker.
+pub(super) fn refusals(config: &Config) -> Vec<InstanceError> {
+    let no_broker = config.kafka.bootstrap_servers.is_none().then_some(InstanceError::NoBroker);
+    let at_least_once = (config.processing.guarantee == Guarantee::AtLeastOnce).then_some(InstanceError::AtLeastOnce);
+    let properties = kafka_settings(config, "check").check().err().map(InstanceError::Properties);
+    [no_broker, at_least_once, properties].into_iter().flatten().collect()
+}
+
+/// What all clients of an instance begin with.
+pub(super) fn kafka_settings(config: &Config, instance_id: &str) -> KafkaSettings {
+    // Where none is set the start is refused.
+    let servers = config.kafka.bootstrap_servers.as_deref().unwrap_or("localhost:9092");
+    let mut settings = KafkaSettings::new(servers, &config.application.id, instance_id);
+    settings.properties = config.kafka.properties.0.clone();
+    settings
+}
+
+/// How missing topics are made.
+pub(super) fn topic_settings(config: &Config, topology: &Topology) -> TopicSettings {
+    TopicSettings {
+        create: config.topics.create,
+        partitions: config.topics.partitions,
+        replication_factor: config.topics.replication_factor,
+        dead_letters: topology.source_topics().iter().any(|topic| config.poison_policy(topic) == PoisonPolicy::DeadLetter),
     }
 }
 
@@ -144,14 +183,11 @@ fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
     StepSettings {
         commit_interval: Duration::from_millis(config.processing.commit_interval_ms),
         commit_min_interval: Duration::from_millis(config.processing.commit_min_interval_ms),
+        max_task_idle: Duration::from_millis(config.processing.max_task_idle_ms),
         poison_policy: config.processing.poison_policy,
         source_poison_policies: policies.collect(),
         ..StepSettings::default()
     }
-}
-
-fn uses_dead_letters(config: &Config, topology: &Topology) -> bool {
-    topology.source_topics().iter().any(|topic| config.poison_policy(topic) == PoisonPolicy::DeadLetter)
 }
 
 /// Why the topics are not ready.
@@ -218,7 +254,12 @@ impl Connector {
         while !self.stop.load(Ordering::Acquire) {
             match self.connect() {
                 Ok(tokens) => {
-                    if let Err(error) = self.start_threads(tokens) {
+                    let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+                    // Under the lock, because who stops the instance does not wait for this thread.
+                    if self.stop.load(Ordering::Acquire) {
+                        return;
+                    }
+                    if let Err(error) = self.start_threads(tokens, &mut threads) {
                         tracing::error!(%error, "threads cannot be started");
                         self.status.set_error(error);
                     }
@@ -230,6 +271,7 @@ impl Connector {
                 }
                 Err(NotReady::Later(cause)) => {
                     tracing::warn!(%cause, retry_in_ms = pause.as_millis() as u64, "Kafka is not ready");
+                    self.status.set_waiting(cause);
                     self.sleep(pause);
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -239,16 +281,15 @@ impl Connector {
 
     /// Sleeps, but not past a stop.
     fn sleep(&self, pause: Duration) {
-        let slice = Duration::from_millis(50);
         let mut left = pause;
         while !left.is_zero() && !self.stop.load(Ordering::Acquire) {
-            thread::sleep(slice.min(left));
-            left = left.saturating_sub(slice);
+            thread::sleep(SLICE.min(left));
+            left = left.saturating_sub(SLICE);
         }
     }
 
     fn connect(&self) -> Result<TokenTable, NotReady> {
-        let mut admin = KafkaAdmin::new(&self.settings)?;
+        let mut admin = KafkaAdmin::new(&self.settings)?.stopped_by(self.stop.clone());
         let provisioned = provision(&self.topology, &self.names, &self.topics, &mut admin)?;
         for (subtopology, partitions) in &provisioned.partitions {
             self.registry.set_partitions(subtopology.as_str().into(), *partitions);
@@ -256,18 +297,11 @@ impl Connector {
         let mut reader = KafkaChangelogReader::new(&self.settings)?;
         let mut producer = KafkaProducer::new(&self.settings.for_tokens());
         let wanted = provisioned.tasks(&self.topology);
-        let tokens = TokenTable::read_or_extend(
-            &self.names.task_log(),
-            &wanted,
-            self.topics.replication_factor,
-            &mut admin,
-            &mut reader,
-            &mut producer,
-        )?;
+        let tokens = TokenTable::read_or_extend(&self.names.task_log(), &wanted, &mut admin, &mut reader, &mut producer)?;
         Ok(tokens)
     }
 
-    fn start_threads(&self, tokens: TokenTable) -> Result<(), String> {
+    fn start_threads(&self, tokens: TokenTable, started: &mut Option<Threads>) -> Result<(), String> {
         let tokens = Arc::new(tokens);
         let (requests, served) = bounded(1_024);
         let mut threads = Threads::new(self.stop.clone());
@@ -304,7 +338,7 @@ impl Connector {
         let restorer =
             StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone());
         threads.start_restorer("restore-1", restorer, self.status.clone()).map_err(|e| text(&e))?;
-        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) = Some(threads);
+        *started = Some(threads);
         Ok(())
     }
 }

@@ -31,3 +31,43 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     tracing::error!(cause, place, thread = thread.name(), %backtrace, "panic");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kafka::{KafkaAdmin, KafkaSettings};
+
+    const CHILD: &str = "VIEWMILL_TEST_LOG_CHILD";
+
+    /// What a process of its own writes to its log.
+    fn write_log() {
+        init(&LogConfig { format: LogFormat::Json, level: "debug".to_string() }).unwrap();
+        tracing::info!(detail = "two\nlines", "an event");
+        let panicked = std::thread::spawn(|| panic!("on\npurpose")).join();
+        assert!(panicked.is_err());
+        let mut settings = KafkaSettings::new("127.0.0.1:1", "app", "a");
+        settings.properties.insert("debug".to_string(), "all".to_string());
+        KafkaAdmin::new(&settings).unwrap().within(Duration::from_millis(300)).brokers().unwrap_err();
+    }
+
+    #[test]
+    fn in_json_each_line_is_an_object_also_a_panic_and_what_librdkafka_says() {
+        if std::env::var_os(CHILD).is_some() {
+            return write_log();
+        }
+        // A log is started once a process.
+        let name = std::thread::current().name().unwrap().to_string();
+        let child = Command::new(std::env::current_exe().unwrap()).args([name.as_str(), "--exact", "--nocapture"]).env(CHILD, "1").output();
+        let child = child.unwrap();
+        assert!(child.status.success(), "{child:?}");
+        let text = String::from_utf8(child.stderr).unwrap();
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let lines: Vec<_> = text.lines().map(parse).collect();
+        let has = |name: &str, value: &str| lines.iter().any(|line| line[name].as_str().is_some_and(|text| text.contains(value)));
+        assert!(has("detail", "two\nlines") && has("cause", "on\npurpose") && has("target", "librdkafka"), "{text}");
+        assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()), "{text}");
+    }
+}

@@ -6,6 +6,7 @@ pub mod config;
 mod exit;
 mod instance;
 mod logging;
+mod online_check;
 mod run;
 mod topic_feed;
 

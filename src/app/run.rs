@@ -10,10 +10,10 @@ use super::config::Config;
 use super::exit::Exit;
 use super::instance::Instance;
 use crate::clock::SystemClock;
-use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, engine_routes};
+use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes};
 use crate::query::Views;
 use crate::runtime::InstanceState;
-use crate::topology::Topology;
+use crate::topology::{Topology, TopologyFormat};
 
 /// Signals so close together are one.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ pub(super) fn run(config: &Config, topology: Topology, routes: impl FnOnce(Views
 async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
     let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
-    let description: Arc<str> = topology.describe().into();
+    let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
     let instance = Instance::start(config, topology, &address.to_string())?;
     let state_dir = config.application.state_dir.clone();
     // For scripts and tests: which port a free one was.
@@ -40,7 +40,8 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
         metrics: instance.metrics.clone(),
         clock: Arc::new(SystemClock::default()),
         instance: instance.views.instance().clone(),
-        topology: description,
+        views: instance.views.clone(),
+        topology: descriptions.into(),
         disk: DiskCheck::new(move || probe_disk(&state_dir)),
     };
     let routes = routes(instance.views.clone()).and(engine_routes(engine));
@@ -80,6 +81,15 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
         Exit::Clean if in_error => Exit::Failure,
         exit => exit,
     })
+}
+
+fn describe(topology: &Topology, format: TopologyFormat) -> TopologyText {
+    let content_type = match format {
+        TopologyFormat::Json => "application/json",
+        TopologyFormat::Text | TopologyFormat::Mermaid => "text/plain; charset=utf-8",
+        TopologyFormat::Dot => "text/vnd.graphviz; charset=utf-8",
+    };
+    TopologyText { format: format.name(), content_type, text: topology.describe_as(format) }
 }
 
 async fn wait_for_end(instance: &Instance) -> Exit {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::config::Config;
-use super::instance::InstanceError;
-use crate::kafka::{KafkaAdmin, KafkaSettings, RecordWriter};
+use super::instance::{InstanceError, kafka_settings};
+use crate::kafka::{KafkaAdmin, RecordWriter};
 use crate::ports::{Admin as _, NewTopic, PortError};
 use crate::record::{OutputRecord, Timestamp};
 use crate::topology::Names;
@@ -35,9 +35,10 @@ pub enum FeedError {
 impl TopicFeed {
     /// Makes the topics (names without prefix) that are missing, if the configuration says so.
     pub fn open(config: &Config, topics: &[&str]) -> Result<Self, FeedError> {
-        let servers = config.kafka.bootstrap_servers.clone().ok_or(InstanceError::NoBroker)?;
-        let mut settings = KafkaSettings::new(servers, &config.application.id, "feed");
-        settings.properties = config.kafka.properties.0.clone();
+        if config.kafka.bootstrap_servers.is_none() {
+            return Err(InstanceError::NoBroker.into());
+        }
+        let settings = kafka_settings(config, "feed");
         settings.check().map_err(InstanceError::Properties)?;
         let names = Names::new(&config.application.id, &config.application.topic_prefix);
         let mut admin = KafkaAdmin::new(&settings)?;

@@ -11,13 +11,14 @@ use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use warp::reply::{self, Response};
 use warp::{Filter, Rejection, Reply};
 
+use super::inspect_routes::inspect_routes;
 use super::readiness::{DiskCheck, checks};
 use super::{Problem, Query, Routes, query};
 use crate::clock::Clock;
-use crate::metrics::{LagRow, Metrics, StatusSource as _};
-use crate::query::InstanceId;
+use crate::metrics::Metrics;
+use crate::query::{InstanceId, Views};
 use crate::record::Timestamp;
-use crate::runtime::{InstanceState, InstanceStatus, TaskRow};
+use crate::runtime::{InstanceStatus, LagReport, LagVerdict, TaskRow};
 
 /// What the engine's routes tell of.
 #[derive(Clone)]
@@ -30,13 +31,26 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// The instance's id.
     pub instance: InstanceId,
-    /// What runs, as text.
-    pub topology: Arc<str>,
+    /// The stores, for inspection.
+    pub views: Views,
+    /// What runs, in each format.
+    pub topology: Arc<[TopologyText]>,
     /// Whether the state directory can be written.
     pub disk: DiskCheck,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag` and `/v1/topology`.
+/// What runs, in one format.
+#[derive(Clone, Debug)]
+pub struct TopologyText {
+    /// Its name in the query string. The first one is the default.
+    pub format: &'static str,
+    /// How it is announced.
+    pub content_type: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/topology`, and the stores below `/v1/stores`.
 pub fn engine_routes(engine: Engine) -> Routes {
     Routes::new()
         .get("/livez", with(&engine, &[], |_, _| async { Ok(json(StatusCode::OK, &Live { live: true })) }))
@@ -45,6 +59,7 @@ pub fn engine_routes(engine: Engine) -> Routes {
         .get("/v1/tasks", with(&engine, &["scope"], |engine, query| async move { local(&query, || tasks(&engine)) }))
         .get("/v1/lag", with(&engine, &["scope"], |engine, query| async move { local(&query, || lag(&engine)) }))
         .get("/v1/topology", with(&engine, &["format"], |engine, query| async move { topology(&engine, &query) }))
+        .and(inspect_routes(&engine.views))
 }
 
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -84,7 +99,7 @@ async fn readiness(engine: &Engine) -> Response {
 }
 
 /// Only this instance can be asked yet, and it must not look as if it were all.
-fn local(query: &Query, answer: impl FnOnce() -> Response) -> Result<Response, Problem> {
+pub(super) fn local(query: &Query, answer: impl FnOnce() -> Response) -> Result<Response, Problem> {
     match query.get("scope") {
         None | Some("local") => Ok(answer()),
         Some(_) => Err(one_of("scope", &["local"])),
@@ -92,9 +107,13 @@ fn local(query: &Query, answer: impl FnOnce() -> Response) -> Result<Response, P
 }
 
 fn topology(engine: &Engine, query: &Query) -> Result<Response, Problem> {
-    match query.get("format") {
-        None | Some("text") => Ok(text("text/plain; charset=utf-8", engine.topology.to_string())),
-        Some(_) => Err(one_of("format", &["text"])),
+    let wanted = match query.get("format") {
+        None => engine.topology.first(),
+        Some(wanted) => engine.topology.iter().find(|topology| topology.format == wanted),
+    };
+    match wanted {
+        Some(topology) => Ok(text(topology.content_type, topology.text.clone())),
+        None => Err(one_of("format", &engine.topology.iter().map(|topology| topology.format).collect::<Vec<_>>())),
     }
 }
 
@@ -162,20 +181,19 @@ fn lag(engine: &Engine) -> Response {
     struct Lag {
         rows: Vec<LagJson>,
     }
-    let (now, state) = (engine.clock.now(), engine.status.state());
-    let mut rows: Vec<LagJson> = engine.status.lag().into_iter().map(|row| lag_row(row, now, &state)).collect();
+    let now = engine.clock.now();
+    let mut rows: Vec<LagJson> = engine.status.lag_reports().into_iter().map(|report| lag_row(report, now)).collect();
     rows.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     json(StatusCode::OK, &Lag { rows })
 }
 
-fn lag_row(row: LagRow, now: Timestamp, state: &InstanceState) -> LagJson {
-    let lag_records = row.lag_records();
+fn lag_row(report: LagReport, now: Timestamp) -> LagJson {
+    let LagReport { row, verdict, eta_seconds } = report;
     LagJson {
         lag_seconds: row.lag_ms(now).map(|ms| ms as f64 / 1000.0),
-        lag_records,
-        verdict: verdict(lag_records, state),
-        // How fast it catches up is not known from one reading.
-        eta_seconds: (lag_records == Some(0)).then_some(0.0),
+        lag_records: row.lag_records(),
+        verdict: verdict.map(LagVerdict::name),
+        eta_seconds,
         position: row.position.0,
         committed: row.committed.0,
         end: row.end.map(|end| end.0),
@@ -185,16 +203,7 @@ fn lag_row(row: LagRow, now: Timestamp, state: &InstanceState) -> LagJson {
     }
 }
 
-fn verdict(lag_records: Option<i64>, state: &InstanceState) -> Option<&'static str> {
-    match (state, lag_records) {
-        (InstanceState::Error(_) | InstanceState::PendingShutdown, _) => Some("stopped"),
-        (_, Some(0)) => Some("ok"),
-        (_, Some(_)) => Some("catching_up"),
-        (_, None) => None,
-    }
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let reply = reply::with_status(reply::json(value), status);
     reply::with_header(reply, CACHE_CONTROL, "no-store").into_response()
 }

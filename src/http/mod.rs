@@ -14,6 +14,7 @@
 mod body;
 mod engine_routes;
 mod freshness;
+mod inspect_routes;
 mod percent;
 mod problem;
 mod query_problem;
@@ -31,7 +32,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use engine_routes::{Engine, engine_routes};
+pub use engine_routes::{Engine, TopologyText, engine_routes};
 pub use freshness::with_freshness;
 pub use problem::Problem;
 pub use query_string::{Query, query};

@@ -70,15 +70,18 @@ impl DiskCheck {
 
 /// All checks: the state, the tasks, the disk.
 pub(super) async fn checks(status: &InstanceStatus, disk: &DiskCheck) -> Vec<Check> {
-    vec![state(&status.state()), tasks(status), disk.check().await]
+    vec![state(status), tasks(status), disk.check().await]
 }
 
-fn state(state: &InstanceState) -> Check {
-    let detail = match state {
-        InstanceState::Error(cause) => format!("error: {cause}"),
-        state => state.name().to_string(),
+fn state(status: &InstanceStatus) -> Check {
+    let state = status.state();
+    let cause = match &state {
+        InstanceState::Error(cause) => Some(cause.clone()),
+        InstanceState::Created => status.waits_for(),
+        _ => None,
     };
-    Check { name: "state", ok: *state == InstanceState::Running, detail }
+    let detail = cause.map_or_else(|| state.name().to_string(), |cause| format!("{}: {cause}", state.name()));
+    Check { name: "state", ok: state == InstanceState::Running, detail }
 }
 
 fn tasks(status: &InstanceStatus) -> Check {

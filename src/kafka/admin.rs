@@ -1,20 +1,27 @@
 //! Topics and the cluster's id, asked at start.
 //!
-//! Nothing here makes a topic by merely asking for it: names are looked up in the list of all topics.
+//! Nothing here makes a topic by merely asking for it: topics are described by requests that never do.
+
+mod inspection;
+mod rights;
+
+pub use inspection::{BrokerAddress, TopicAccess, TopicRefusal, may_use_transactional_ids};
+pub use rights::{Right, Rights};
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic as NativeTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic as NativeTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::error::{from_code, from_kafka};
-use super::ffi::Queue;
+use super::error::{from_code, from_kafka, from_native};
+use super::ffi::{Patience, Queue};
 use super::log::ClientLog;
 use super::settings::KafkaSettings;
 use crate::ports::{Admin, NewTopic, PortError, PortErrorClass, TopicInfo};
@@ -25,11 +32,15 @@ const MAX_REQUEST: Duration = Duration::from_secs(10);
 const MAX_SPREAD: Duration = Duration::from_secs(10);
 /// How often is asked whether a change is known.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How often a wait looks whether it was given up.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The application's client for administration.
 pub struct KafkaAdmin {
     events: Queue<AdminClient<ClientLog>>,
     client: Arc<AdminClient<ClientLog>>,
+    stop: Arc<AtomicBool>,
+    max_request: Duration,
 }
 
 impl KafkaAdmin {
@@ -44,7 +55,17 @@ impl KafkaAdmin {
             settings.admin().create_with_context(ClientLog::new(name.clone())).map_err(|error| from_kafka(OPERATION, &name, &error))?;
         let client = Arc::new(client);
         let events = Queue::main(&client).ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, "the client has no queue"))?;
-        Ok(KafkaAdmin { events, client })
+        Ok(KafkaAdmin { events, client, stop: Arc::default(), max_request: MAX_REQUEST })
+    }
+
+    /// Waits end soon, as retriable, once this is true.
+    pub fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        KafkaAdmin { stop, ..self }
+    }
+
+    /// One request takes at most so long, its way and the work of the brokers included.
+    pub fn within(self, max_request: Duration) -> Self {
+        KafkaAdmin { max_request, ..self }
     }
 
     /// Reads what librdkafka logged meanwhile; rdkafka reads only the answers.
@@ -54,22 +75,59 @@ impl KafkaAdmin {
         }
     }
 
-    fn options() -> AdminOptions {
-        AdminOptions::new().request_timeout(Some(MAX_REQUEST)).operation_timeout(Some(MAX_REQUEST))
+    fn options(&self) -> AdminOptions {
+        AdminOptions::new().request_timeout(Some(self.max_request)).operation_timeout(Some(self.max_request))
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
     }
 
     fn metadata(&self, operation: &'static str) -> Result<Metadata, PortError> {
         self.serve();
-        self.client.inner().fetch_metadata(None, MAX_REQUEST).map_err(|error| self.failed(operation, "the cluster", &error))
+        self.client.inner().fetch_metadata(None, self.max_request).map_err(|error| self.failed(operation, "the cluster", &error))
+    }
+
+    /// Waits for one of rdkafka's futures.
+    fn wait<T>(
+        &self,
+        operation: &'static str,
+        resource: &str,
+        answer: impl Future<Output = Result<T, KafkaError>>,
+    ) -> Result<T, PortError> {
+        match block_on(answer, || self.is_stopped()) {
+            Some(answer) => answer.map_err(|error| self.failed(operation, resource, &error)),
+            None => Err(PortError::new(PortErrorClass::Retriable, operation, format!("{resource}: given up, the instance stops"))),
+        }
+    }
+
+    /// Asks by a call of `ffi`, which waits itself.
+    fn ask<T>(
+        &self,
+        operation: &'static str,
+        resource: &str,
+        call: impl FnOnce(&Patience<'_>) -> Result<T, super::ffi::NativeError>,
+    ) -> Result<T, PortError> {
+        self.serve();
+        let is_over = || {
+            self.serve();
+            self.is_stopped()
+        };
+        call(&Patience { timeout: self.max_request, is_over: &is_over })
+            .map_err(|error| self.explained(from_native(operation, resource, &error)))
     }
 
     /// A failure; one that says no more than "timed out" also tells what the client last complained about.
     fn failed(&self, operation: &'static str, resource: &str, error: &KafkaError) -> PortError {
+        let failure = match error {
+            KafkaError::AdminOp(code) => from_code(operation, resource, *code),
+            error => from_kafka(operation, resource, error),
+        };
+        self.explained(failure)
+    }
+
+    fn explained(&self, mut failure: PortError) -> PortError {
         self.serve();
-        let mut failure = from_kafka(operation, resource, error);
-        if let KafkaError::AdminOp(code) = error {
-            failure = from_code(operation, resource, *code);
-        }
         if let (true, Some(last)) = (failure.is_retriable(), self.client.inner().context().last_error()) {
             failure.detail = format!("{}; last: {last}", failure.detail);
         }
@@ -83,7 +141,7 @@ impl KafkaAdmin {
             if self.partitions_with_leader(operation, name)? >= partitions {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || self.is_stopped() {
                 let detail = format!("{name}: the cluster does not show its {partitions} partitions yet");
                 return Err(PortError::new(PortErrorClass::Retriable, operation, detail));
             }
@@ -109,39 +167,18 @@ impl Admin for KafkaAdmin {
         const OPERATION: &str = "ask for the cluster's id";
         // Without an answer the id is simply absent: a broker must have been reached before that means anything.
         self.metadata(OPERATION)?;
-        Ok(self.client.inner().fetch_cluster_id(MAX_REQUEST).filter(|id| !id.is_empty()))
+        Ok(self.client.inner().fetch_cluster_id(self.max_request).filter(|id| !id.is_empty()))
     }
 
     fn topics(&mut self, names: &[&str]) -> Result<Vec<Option<TopicInfo>>, PortError> {
-        const OPERATION: &str = "look topics up";
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let metadata = self.metadata(OPERATION)?;
-        let found: Vec<_> = names.iter().map(|name| metadata.topics().iter().find(|topic| topic.name() == *name)).collect();
-        let resources: Vec<_> = found.iter().flatten().map(|topic| ResourceSpecifier::Topic(topic.name())).collect();
-        if resources.is_empty() {
-            return Ok(vec![None; names.len()]);
-        }
-        // One answer a resource, in the order asked. rdkafka leaves out why an answer is empty.
-        let mut settings = block_on(self.client.describe_configs(&resources, &Self::options()))
-            .map_err(|error| self.failed(OPERATION, &names.join(", "), &error))?
-            .into_iter();
+        let found = self.access(names)?.into_iter().zip(names);
         found
-            .into_iter()
-            .map(|topic| {
-                let Some(topic) = topic else { return Ok(None) };
-                let settings = settings.next().and_then(Result::ok);
-                let policy = settings.and_then(|settings| settings.get("cleanup.policy").and_then(|entry| entry.value.clone()));
-                match policy {
-                    Some(cleanup_policy) => {
-                        Ok(Some(TopicInfo { name: topic.name().to_owned(), partitions: topic.partitions().len() as i32, cleanup_policy }))
-                    }
-                    None => Err(PortError::new(
-                        PortErrorClass::Unauthorized,
-                        OPERATION,
-                        format!("{}: its settings were not told (DescribeConfigs must be allowed)", topic.name()),
-                    )),
+            .map(|(access, name)| match access {
+                TopicAccess::Missing => Ok(None),
+                TopicAccess::There(topic, _) => Ok(Some(topic)),
+                TopicAccess::Hidden => {
+                    let detail = format!("{name}: not authorized: allow {} on this topic", Right::Describe);
+                    Err(PortError::new(PortErrorClass::Unauthorized, "look topics up", detail))
                 }
             })
             .collect()
@@ -149,13 +186,8 @@ impl Admin for KafkaAdmin {
 
     fn create_topic(&mut self, topic: &NewTopic) -> Result<(), PortError> {
         const OPERATION: &str = "create a topic";
-        let replication = TopicReplication::Fixed(topic.replication_factor.unwrap_or(-1));
-        let native = topic
-            .settings
-            .iter()
-            .fold(NativeTopic::new(&topic.name, topic.partitions, replication), |native, (name, value)| native.set(name, value));
-        let answer = block_on(self.client.create_topics([&native], &Self::options()))
-            .map_err(|error| self.failed(OPERATION, &topic.name, &error))?;
+        let native = native(topic);
+        let answer = self.wait(OPERATION, &topic.name, self.client.create_topics([&native], &self.options()))?;
         for result in answer {
             match result {
                 Ok(_) => self.wait_for(OPERATION, &topic.name, topic.partitions)?,
@@ -174,8 +206,7 @@ impl Admin for KafkaAdmin {
             return Ok(());
         }
         let growth = NewPartitions::new(name, total_partitions);
-        let answer =
-            block_on(self.client.create_partitions([&growth], &Self::options())).map_err(|error| self.failed(OPERATION, name, &error))?;
+        let answer = self.wait(OPERATION, name, self.client.create_partitions([&growth], &self.options()))?;
         for result in answer {
             // Another instance may have been faster, to the same total or beyond; what counts is what is there.
             match result {
@@ -187,9 +218,15 @@ impl Admin for KafkaAdmin {
     }
 }
 
+fn native(topic: &NewTopic) -> NativeTopic<'_> {
+    let replication = TopicReplication::Fixed(topic.replication_factor.unwrap_or(-1));
+    let native = NativeTopic::new(&topic.name, topic.partitions, replication);
+    topic.settings.iter().fold(native, |native, (name, value)| native.set(name, value))
+}
+
 /// Waits for one of rdkafka's futures, which end by themselves: librdkafka answers every request within its time. No runtime, so
-/// that it can be called on a thread of one.
-fn block_on<F: Future>(future: F) -> F::Output {
+/// that it can be called on a thread of one. `None` when it was given up.
+fn block_on<F: Future>(future: F, is_over: impl Fn() -> bool) -> Option<F::Output> {
     struct Caller(Thread);
     impl Wake for Caller {
         fn wake(self: Arc<Self>) {
@@ -199,10 +236,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Caller(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
-    loop {
+    while !is_over() {
         match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+            Poll::Ready(output) => return Some(output),
+            Poll::Pending => thread::park_timeout(LOOK),
         }
     }
+    None
 }

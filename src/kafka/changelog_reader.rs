@@ -138,10 +138,13 @@ impl ChangelogReader for KafkaChangelogReader {
                         open.position = message.offset().next();
                         let record = LogRecord {
                             offset: message.offset(),
-                            key: message.key().unwrap_or_default().to_vec(),
+                            key: message.key().map(<[u8]>::to_vec),
                             value: message.value().map(<[u8]>::to_vec),
+                            timestamp: message.timestamp(),
+                            headers: message.headers(),
                         };
-                        bytes += record.key.len() + record.value.as_ref().map_or(0, Vec::len) + size_of::<LogRecord>();
+                        bytes +=
+                            record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len) + size_of::<LogRecord>();
                         records.push(record);
                         false
                     }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod consume;
+mod describe;
 mod event;
 mod message;
 mod produce;
@@ -25,6 +26,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::{RDKafka, RDKafkaConsumerGroupMetadata, RDKafkaRespErr};
 
 pub(super) use self::consume::{assign, committed, consumer_client, unassign};
+pub(super) use self::describe::{Patience, describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
 pub(super) use self::message::NativeMessage;
 pub(super) use self::produce::{Step, Topic, purge, send_now, transaction, transactional_client};

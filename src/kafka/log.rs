@@ -14,7 +14,7 @@ pub(super) struct ClientLog {
     /// The client's name in log lines, such as `viewmill-a-1/producer`.
     client: String,
     /// What the client last complained about: a time-out alone would not tell why.
-    last_error: Mutex<Option<String>>,
+    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
     queue_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
     connections: Arc<Connections>,
 }
@@ -41,6 +41,11 @@ impl ClientLog {
 
     /// The last error that the client reported by itself.
     pub(super) fn last_error(&self) -> Option<String> {
+        self.last_complaint().map(|(_, text)| text)
+    }
+
+    /// The same with its code.
+    pub(super) fn last_complaint(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -61,9 +66,13 @@ impl ClientLog {
     }
 
     /// An error that concerns the whole client. librdkafka has already written it to its log where it matters.
-    pub(super) fn complaint(&self, text: &str) {
+    pub(super) fn complaint(&self, code: RDKafkaErrorCode, text: &str) {
         debug!(target: "librdkafka", client = self.client.as_str(), "{text}");
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all brokers are down says less than why the last one is.
+        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
+            *last = Some((code, text.to_owned()));
+        }
     }
 }
 
@@ -72,8 +81,8 @@ impl ClientContext for ClientLog {
         self.line(level, fac, log_message);
     }
 
-    fn error(&self, _error: KafkaError, reason: &str) {
-        self.complaint(reason);
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaint(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), reason);
     }
 
     // The properties allow `statistics.interval.ms`; nobody reads the result, so it is not parsed either.

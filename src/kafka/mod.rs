@@ -5,7 +5,7 @@
 //! KafkaDataConsumer    plain assign of source partitions, one queue each, batches
 //! KafkaProducer        one transactional producer a stream thread
 //! KafkaChangelogReader task log, changelogs and stable offsets; on restore threads
-//! KafkaAdmin           topics and the cluster's id; at start
+//! KafkaAdmin           topics and the cluster's id; at start, and for `check --online`
 //! ```
 //!
 //! What rdkafka's safe interface lacks (offsets of end-of-partition, generations, batches, cached watermarks, the fate of
@@ -28,7 +28,7 @@ mod readiness;
 mod record_writer;
 mod settings;
 
-pub use admin::KafkaAdmin;
+pub use admin::{BrokerAddress, KafkaAdmin, Right, Rights, TopicAccess, TopicRefusal, may_use_transactional_ids};
 pub use changelog_reader::KafkaChangelogReader;
 pub use data_consumer::{KafkaDataConsumer, KafkaMessage};
 pub use membership::KafkaMembership;

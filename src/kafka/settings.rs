@@ -57,6 +57,11 @@ impl KafkaSettings {
         KafkaSettings { thread: thread.into(), ..self.clone() }
     }
 
+    /// The same settings for another way into the cluster.
+    pub fn through(&self, bootstrap_servers: impl Into<String>) -> Self {
+        KafkaSettings { bootstrap_servers: bootstrap_servers.into(), ..self.clone() }
+    }
+
     /// Settings of the producer that gives tokens their meaning: the same for all instances, so that each fences the others.
     pub fn for_tokens(&self) -> Self {
         KafkaSettings { transactional_id: Some(format!("{}-tokens", self.application_id)), ..self.clone() }
@@ -158,6 +163,15 @@ impl KafkaSettings {
             // Kafka's own default, so that keys land where other clients put them.
             .set("partitioner", "murmur2_random");
         config
+    }
+
+    /// A producer that shall be refused: its id, which no instance has, and settings that brokers do not grant.
+    pub(super) fn transactional_id_probe(&self) -> (String, ClientConfig) {
+        let id = format!("{}-check", self.application_id);
+        let mut config = self.producer();
+        // The largest that librdkafka can calculate with.
+        config.set("transactional.id", &id).set("transaction.timeout.ms", (i32::MAX - 1_000).to_string());
+        (id, config)
     }
 
     /// A producer outside of transactions.

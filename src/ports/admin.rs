@@ -9,8 +9,8 @@ pub struct TopicInfo {
     pub name: String,
     /// How many partitions.
     pub partitions: i32,
-    /// `cleanup.policy`: `delete`, `compact` or `compact,delete`.
-    pub cleanup_policy: String,
+    /// `cleanup.policy`: `delete`, `compact` or `compact,delete`; `None` when its settings may not be read.
+    pub cleanup_policy: Option<String>,
 }
 
 /// A topic to be made.

@@ -1,19 +1,23 @@
-//! Reads the task log and changelogs: on restore threads and at start, never on a stream thread.
+//! Reads the task log, changelogs, and sources whose records are replayed: on restore threads and at start, never on a stream thread.
 
 use std::time::Duration;
 
 use super::PortError;
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Headers, Offset, Timestamp, TopicPartition};
 
-/// One record of the task log or a changelog.
+/// One record of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
     /// Where it stands.
     pub offset: Offset,
-    /// The key.
-    pub key: Vec<u8>,
-    /// The value; `None` is a tombstone.
+    /// The key; `None` is Kafka's null.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is Kafka's null, a tombstone.
     pub value: Option<Vec<u8>>,
+    /// The record's time.
+    pub timestamp: Timestamp,
+    /// The record's headers.
+    pub headers: Headers,
 }
 
 /// What one read brought.

@@ -8,7 +8,7 @@ use super::context::forward;
 use super::scope::{Emitted, TaskScope};
 use super::{EdgeId, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId};
 use crate::codec::Codec;
-use crate::record::{Data, Headers, Record, Timestamp};
+use crate::record::{Data, Headers, Record, Timestamp, TopicName};
 
 /// A node that receives records. `record` is an `Option<Record<K, V>>` of the types that its stream was declared with.
 pub(crate) trait ErasedNode: Send {
@@ -55,13 +55,13 @@ impl<K: Data, V: Data, P: Processor<K, V>> ErasedNode for ProcessorNode<K, V, P>
 
 /// A sink: writes the records of a stream to a topic.
 pub(crate) struct SinkNode<K, V> {
-    topic: Arc<str>,
+    topic: TopicName,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
 }
 
 impl<K, V> SinkNode<K, V> {
-    pub(crate) fn new(topic: Arc<str>, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+    pub(crate) fn new(topic: TopicName, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
         SinkNode { topic, key, value }
     }
 }

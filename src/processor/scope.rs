@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::{ProcessResult, RecordContext};
-use crate::record::{Headers, Timestamp};
+use crate::record::{Headers, Timestamp, TopicName};
 use crate::state::ErasedStore;
 
 /// A stream of the topology.
@@ -17,8 +17,8 @@ pub(crate) struct StoreId(pub(crate) usize);
 /// A record for Kafka that waits for the end of the current input record.
 #[derive(Clone, Debug)]
 pub(crate) struct Emitted {
-    /// Topic name as declared, without prefix.
-    pub topic: std::sync::Arc<str>,
+    /// Where to.
+    pub topic: TopicName,
     pub partition: Option<i32>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,

@@ -6,7 +6,7 @@ use crate::topology::TaskId;
 /// A read has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The task is being restored here.
+    /// The task is being restored here, or the store is being filled.
     #[error("task {task} is being restored on this instance")]
     Restoring {
         /// The task.
@@ -18,16 +18,72 @@ pub enum QueryError {
         /// The task.
         task: TaskId,
     },
+    /// A read over all partitions cannot reach some of them.
+    #[error("{} cannot be read on this instance; scope=local answers with what is here", list(missing))]
+    Partial {
+        /// The tasks of those partitions.
+        missing: Vec<TaskId>,
+    },
     /// The topics are not known yet: the instance has not reached Kafka since it started.
     #[error("this instance has not joined its group yet")]
     NotJoined,
-    /// The key cannot be written with the source's codec.
-    #[error("key cannot be written: {0}")]
+    /// The key cannot be read, or not be written with the source's codec.
+    #[error("key {0}")]
     Key(String),
+    /// The cursor is not one of this list.
+    #[error("the cursor {0}; begin again without it")]
+    Cursor(&'static str),
+    /// A page of so many rows is not given.
+    #[error("a page has 1 to {max} rows, not {limit}")]
+    Limit {
+        /// What was asked for.
+        limit: usize,
+        /// What is given.
+        max: usize,
+    },
+    /// There are more rows than a reader wants to bear.
+    #[error("store {store} has more than {limit} rows in the range asked for")]
+    TooManyRows {
+        /// The store.
+        store: String,
+        /// The reader's bound.
+        limit: usize,
+    },
+    /// There is no store of this name.
+    #[error("there is no store {store}; there are: {known}")]
+    NoStore {
+        /// What was asked for.
+        store: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The store has no index of this name.
+    #[error("store {store} has no index {index}; it has: {known}")]
+    NoIndex {
+        /// The store.
+        store: String,
+        /// What was asked for.
+        index: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// Each partition has rows of its own for a key.
+    #[error("store {store} is partial: each partition has rows of its own for a key, so no task owns one")]
+    NoOwner {
+        /// The store.
+        store: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Too many reads at once.
     #[error("too many reads wait on this instance")]
     Overloaded,
+    /// The read ended without an answer: it panicked, or the process ends.
+    #[error("the read was broken off: {0}")]
+    BrokenOff(String),
+}
+
+fn list(tasks: &[TaskId]) -> String {
+    tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

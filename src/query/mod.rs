@@ -2,11 +2,33 @@
 //!
 //! A read takes a snapshot of the task's database, in which the row and the position that it belongs to are from the same
 //! commit. It never waits for a stream thread.
+//!
+//! ```text
+//!  get ───────────────► the task of the key ──┐
+//!  get_each, rows_each ─► every partition ────┼─► one snapshot a partition, on a blocking thread ─► Answer
+//!  page, scan ──────────► every partition ────┘      └─ walk.rs merges their entries by bytes
+//! ```
 
+mod answer;
+mod cursor;
 mod error;
+mod inspect;
+mod inspect_list;
+mod pages;
+mod parts;
 mod registry;
+mod store_table;
 mod views;
+mod walk;
 
+pub use crate::state::Direction;
+pub use answer::{Answer, InstanceId, Page, Read, Role, Scope, Slice};
 pub use error::QueryError;
+pub use inspect::{Item, ItemValue, Owner, StoreInfo};
+pub use inspect_list::{ItemList, ItemRange, ItemRow, RangeFaults};
+pub use pages::PageOf;
 pub use registry::{TaskView, ViewRegistry};
-pub use views::{Answer, InstanceId, Read, Role, Views};
+pub use views::{TaskLag, Views};
+
+#[cfg(test)]
+pub(crate) mod tests;

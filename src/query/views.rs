@@ -5,53 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{QueryError, TaskView, ViewRegistry};
-use crate::codec::{self, StoreKey, StoreValue};
+use super::parts::{OpenPart, is_being_filled, open, parts_of};
+use super::store_table::{StoreEntry, store_table};
+use super::{Answer, InstanceId, QueryError, Read, Role, TaskView, ViewRegistry};
+use crate::codec::{self, CodecError, StoreKey, StoreValue};
 use crate::record::{Position, partition_for};
-use crate::state::{Column, StoreError, TaskDatabase};
-use crate::topology::{PartitionKey, Store, TaskId, Topology};
+use crate::state::{StoreError, TaskDatabase};
+use crate::topology::{Names, Partial, PartitionKey, Store, TaskId, Topology};
 
-/// Reads that may wait for a blocking thread at once; more are refused.
+/// Reads that may wait for a blocking thread or run on one; more are refused.
 const CONCURRENT_READS: usize = 1_024;
-
-/// Names an instance in answers (`Served-By`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceId(pub Arc<str>);
-
-/// In which role the answering instance held the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It runs the task.
-    Active,
-}
-
-impl Role {
-    /// As in the header `Served-From`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Active => "active",
-        }
-    }
-}
-
-/// What a reader asks of freshness.
-#[derive(Clone, Debug, Default)]
-pub struct Read {}
-
-/// An answer, and how fresh it is.
-#[derive(Clone, Debug)]
-pub struct Answer<T> {
-    /// What was asked for.
-    pub value: T,
-    /// The state that it was read from.
-    pub position: Position,
-    /// The age of the oldest record that this state has not seen; `None` when unknown.
-    pub lag: Option<Duration>,
-    /// Who answered.
-    pub served_by: InstanceId,
-    /// In which role.
-    pub served_from: Role,
-}
 
 /// How far the partitions of a task lag behind, for [`Answer::lag`].
 pub type TaskLag = Arc<dyn Fn(&TaskId) -> Option<Duration> + Send + Sync>;
@@ -59,22 +22,29 @@ pub type TaskLag = Arc<dyn Fn(&TaskId) -> Option<Duration> + Send + Sync>;
 /// The stores of an application, for readers. Cheap to clone.
 #[derive(Clone)]
 pub struct Views {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     topology: Topology,
+    names: Names,
     registry: ViewRegistry,
     lag: TaskLag,
     instance: InstanceId,
+    stores: Vec<Arc<StoreEntry>>,
     reads: Arc<Semaphore>,
 }
 
 impl Views {
     /// Reads the tasks of a registry.
-    pub fn new(topology: Topology, registry: ViewRegistry, lag: TaskLag, instance: InstanceId) -> Self {
-        Views { topology, registry, lag, instance, reads: Arc::new(Semaphore::new(CONCURRENT_READS)) }
+    pub fn new(topology: Topology, names: Names, registry: ViewRegistry, lag: TaskLag, instance: InstanceId) -> Self {
+        let (stores, reads) = (store_table(&topology), Arc::new(Semaphore::new(CONCURRENT_READS)));
+        Views { inner: Arc::new(Inner { topology, names, registry, lag, instance, stores, reads }) }
     }
 
     /// Who answers.
     pub fn instance(&self) -> &InstanceId {
-        &self.instance
+        &self.inner.instance
     }
 
     /// The row of a key, from the task that owns it.
@@ -84,44 +54,148 @@ impl Views {
         key: &K,
         _read: &Read,
     ) -> Result<Answer<Option<V>>, QueryError> {
-        let (task, column) = self.locate(store, key)?;
-        let database = match self.registry.get(&task) {
+        let store = self.entry(store.id.0);
+        let partition_key = self.inner.topology.parts().stores[store.at].partition_key.downcast_ref::<PartitionKey<K>>();
+        let partition_key = partition_key.expect("a Store carries the types it was declared with")(key);
+        let task = self.owner(store, &partition_key.map_err(|e| QueryError::Key(e.to_string()))?.unwrap_or_default())?;
+        let mut key_bytes = Vec::new();
+        key.encode_key(&mut key_bytes);
+        self.row(store, task, key_bytes, codec::decode_row::<V>).await
+    }
+
+    /// The rows of one key in all partitions, in their order; partitions without that key give none.
+    pub async fn get_each<K: StoreKey, V: StoreValue>(
+        &self,
+        store: Store<K, V, Partial>,
+        key: &K,
+        read: &Read,
+    ) -> Result<Answer<Vec<V>>, QueryError> {
+        let mut key_bytes = Vec::new();
+        key.encode_key(&mut key_bytes);
+        let decode = |_, row: &[u8]| codec::decode_row::<V>(row);
+        self.row_each(self.entry(store.id.0), read, key_bytes, decode).await
+    }
+
+    /// The row of a key from its task, decoded where the database holds it.
+    pub(super) async fn row<T: Send + 'static>(
+        &self,
+        store: &Arc<StoreEntry>,
+        task: TaskId,
+        key: Vec<u8>,
+        decode: impl Fn(&[u8]) -> Result<T, CodecError> + Send + 'static,
+    ) -> Result<Answer<Option<T>>, QueryError> {
+        let database = match self.inner.registry.get(&task) {
             Some(TaskView::Active(database)) => database,
             Some(TaskView::Restoring) => return Err(QueryError::Restoring { task }),
             None => return Err(QueryError::NotHere { task }),
         };
-        let mut key_bytes = Vec::new();
-        key.encode_key(&mut key_bytes);
-        let name = self.topology.parts().stores[store.id.0].name.clone();
-        let _permit = self.reads.try_acquire().map_err(|_| QueryError::Overloaded)?;
-        // A read may touch the disk, and a tokio worker must not.
-        let (value, position) = tokio::task::spawn_blocking(move || read_row::<V>(&database, column, &key_bytes, &name))
-            .await
-            .map_err(|e| QueryError::Key(format!("read was cancelled: {e}")))??;
-        Ok(Answer { value, position, lag: (self.lag)(&task), served_by: self.instance.clone(), served_from: Role::Active })
+        let read = store.clone();
+        let found = self.blocking(move || read_row(&database, &read, &key, decode)).await?;
+        let Some((value, position)) = found else { return Err(QueryError::Restoring { task }) };
+        Ok(self.answer(value, position, (self.inner.lag)(&task)))
     }
 
-    fn locate<K: StoreKey, V: StoreValue>(&self, store: Store<K, V>, key: &K) -> Result<(TaskId, Column), QueryError> {
-        let definition = &self.topology.parts().stores[store.id.0];
-        let partition_key =
-            definition.partition_key.downcast_ref::<PartitionKey<K>>().expect("a Store carries the types it was declared with");
-        let bytes = partition_key(key).map_err(|e| QueryError::Key(e.to_string()))?.unwrap_or_default();
-        let subtopology = self
-            .topology
-            .subtopologies()
-            .iter()
-            .find(|subtopology| subtopology.stores.contains(&store.id))
-            .expect("build() gives each store to a sub-topology");
-        let partitions = self.registry.partitions(&subtopology.name).ok_or(QueryError::NotJoined)?;
-        let column = subtopology.stores.iter().position(|id| *id == store.id).expect("found by this id") as u16 + 1;
-        let task = TaskId { subtopology: subtopology.name.clone(), partition: partition_for(&bytes, partitions) };
-        Ok((task, Column(column)))
+    /// The rows of a key in all partitions; `decode` is told the partition.
+    pub(super) async fn row_each<T: Send + 'static>(
+        &self,
+        store: &Arc<StoreEntry>,
+        read: &Read,
+        key: Vec<u8>,
+        decode: impl Fn(i32, &[u8]) -> Result<T, CodecError> + Send + 'static,
+    ) -> Result<Answer<Vec<T>>, QueryError> {
+        self.read_parts(store, read, move |store, parts| {
+            let mut rows = Vec::new();
+            for part in parts {
+                let mut row = None;
+                part.snapshot.get(store.column, &key, &mut |bytes| row = Some(decode(part.partition, bytes)))?;
+                rows.extend(row.transpose().map_err(|source| undecoded(store, source))?);
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Reads all partitions of a store, each from one snapshot.
+    pub(super) async fn read_parts<T: Send + 'static>(
+        &self,
+        store: &Arc<StoreEntry>,
+        read: &Read,
+        work: impl FnOnce(&StoreEntry, &[OpenPart<'_>]) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<Answer<T>, QueryError> {
+        let (parts, scope, store) = (parts_of(store, &self.inner.registry, read.scope)?, read.scope, store.clone());
+        // The largest; not known when one of them is not.
+        let lags: Option<Vec<Duration>> = parts.iter().map(|part| (self.inner.lag)(&part.task)).collect();
+        let (value, position) = self
+            .blocking(move || {
+                let (open, position) = open(&store, &parts, scope)?;
+                Ok((work(&store, &open)?, position))
+            })
+            .await?;
+        Ok(self.answer(value, position, lags.and_then(|lags| lags.into_iter().max())))
+    }
+
+    /// Does work that may touch the disk, which a tokio worker must not.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let permit = self.inner.reads.clone().try_acquire_owned().map_err(|_| QueryError::Overloaded)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Also when nobody waits any more, the work counts until it has ended.
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|e| QueryError::BrokenOff(e.to_string()))?
+    }
+
+    fn answer<T>(&self, value: T, position: Position, lag: Option<Duration>) -> Answer<T> {
+        Answer { value, position, lag, served_by: self.inner.instance.clone(), served_from: Role::Active }
+    }
+
+    /// The task whose partition a key belongs to.
+    pub(super) fn owner(&self, store: &StoreEntry, partition_key: &[u8]) -> Result<TaskId, QueryError> {
+        let partitions = self.inner.registry.partitions(&store.subtopology).ok_or(QueryError::NotJoined)?;
+        Ok(TaskId { subtopology: store.subtopology.clone(), partition: partition_for(partition_key, partitions) })
+    }
+
+    pub(super) fn entry(&self, store: usize) -> &Arc<StoreEntry> {
+        &self.inner.stores[store]
+    }
+
+    pub(super) fn entries(&self) -> &[Arc<StoreEntry>] {
+        &self.inner.stores
+    }
+
+    pub(super) fn topology(&self) -> &Topology {
+        &self.inner.topology
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.inner.names
+    }
+
+    pub(super) fn registry(&self) -> &ViewRegistry {
+        &self.inner.registry
     }
 }
 
-fn read_row<V: StoreValue>(database: &TaskDatabase, column: Column, key: &[u8], store: &str) -> Result<(Option<V>, Position), QueryError> {
+/// `None` while the store is being filled.
+fn read_row<T>(
+    database: &TaskDatabase,
+    store: &StoreEntry,
+    key: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, CodecError>,
+) -> Result<Option<(Option<T>, Position)>, QueryError> {
+    let (snapshot, state) = database.snapshot()?;
+    if is_being_filled(state.as_deref(), store) {
+        return Ok(None);
+    }
     let mut row = None;
-    let position = database.read(column, key, &mut |bytes| row = Some(codec::decode_row::<V>(bytes)))?;
-    let value = row.transpose().map_err(|source| StoreError::Codec { store: store.to_string(), source })?;
-    Ok((value, position.map(|position| position.marker.position()).unwrap_or_default()))
+    snapshot.get(store.column, key, &mut |bytes| row = Some(decode(bytes)))?;
+    let row = row.transpose().map_err(|source| undecoded(store, source))?;
+    Ok(Some((row, state.map(|state| state.marker.position()).unwrap_or_default())))
+}
+
+pub(super) fn undecoded(store: &StoreEntry, source: CodecError) -> QueryError {
+    QueryError::Store(StoreError::Codec { store: store.name.to_string(), source })
 }

@@ -1,12 +1,14 @@
 //! WHO runs tasks and when: the loop as a deterministic machine (`step/`), the threads around it, and what they tell of themselves.
 
+mod lag_history;
 mod provision;
 mod status;
 pub mod step;
 mod threads;
 mod tokens;
 
-pub use provision::{ProvisionError, Provisioned, TopicSettings, provision};
+pub use lag_history::{LagReport, LagVerdict};
+pub use provision::{Inspection, ProvisionError, Provisioned, TopicFault, TopicNeeded, TopicRole, TopicSettings, TopicsNeeded, provision};
 pub use status::{InstanceState, InstanceStatus, TaskRow};
 pub use threads::{OnEnd, ThreadEnd, Threads};
 pub use tokens::{TokenError, TokenTable};

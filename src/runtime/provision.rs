@@ -1,8 +1,23 @@
 //! Before the first thread starts: the topics that the application needs are there and fit, or the start is refused by name.
+//!
+//! ```text
+//!   TopicsNeeded::of(topology) ──names──► Admin::topics ──found──► inspect ──► faults, missing topics, partition counts
+//!                                                                     │
+//!                                               provision makes what is missing, and inspects again
+//!                                               check --online only tells
+//! ```
+
+mod fault;
+mod inspection;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::ports::{Admin, NewTopic, PortError, TopicInfo};
+pub use fault::{ProvisionError, TopicFault};
+pub use inspection::{Inspection, TopicNeeded, TopicRole, TopicsNeeded};
+
+use crate::ports::{Admin, PortError, PortErrorClass};
 use crate::topology::{Names, TaskId, Topology};
 
 /// How topics that are missing are made.
@@ -16,20 +31,6 @@ pub struct TopicSettings {
     pub replication_factor: Option<i32>,
     /// Whether records that cannot be processed need a topic.
     pub dead_letters: bool,
-}
-
-/// Topics are missing or do not fit.
-#[derive(Debug, thiserror::Error)]
-pub enum ProvisionError {
-    /// Kafka failed.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// What must be changed by a person.
-    #[error("topics do not fit:{}", faults.iter().map(|fault| format!("\n  - {fault}")).collect::<String>())]
-    Faults {
-        /// All faults that were found.
-        faults: Vec<String>,
-    },
 }
 
 /// What was found: how many partitions, and thereby tasks, each sub-topology has.
@@ -58,93 +59,29 @@ pub fn provision(
     settings: &TopicSettings,
     admin: &mut dyn Admin,
 ) -> Result<Provisioned, ProvisionError> {
-    let mut provisioner = Provisioner { settings, admin, faults: Vec::new() };
-    let mut partitions = BTreeMap::new();
-    for subtopology in topology.subtopologies() {
-        let sources: Vec<String> = subtopology.topics.iter().map(|(topic, _)| names.topic(topic)).collect();
-        let count = provisioner.sources(&sources)?;
-        let stores = subtopology.stores.iter().map(|store| &topology.parts().stores[store.0].name);
-        for changelog in stores.map(|store| names.changelog(store)) {
-            provisioner.changelog(&changelog, count)?;
+    let needed = TopicsNeeded::of(topology, names, settings);
+    let mut inspection = inspect(&needed, admin)?;
+    if !inspection.missing.is_empty() {
+        for topic in &inspection.missing {
+            tracing::info!(topic = topic.name, partitions = topic.partitions, "making topic");
+            admin.create_topic(topic)?;
         }
-        if settings.dead_letters {
-            for source in &sources {
-                provisioner.plain(&Names::dead_letters(source), count, "2592000000")?;
-            }
-        }
-        for topic in topology.sink_topics(subtopology) {
-            provisioner.plain(&names.topic(&topic), settings.partitions, "-1")?;
-        }
-        partitions.insert(subtopology.name.to_string(), count);
+        // Another instance may have been faster, with other settings.
+        inspection = inspect(&needed, admin)?;
     }
-    match provisioner.faults.is_empty() {
-        true => Ok(Provisioned { partitions }),
-        false => Err(ProvisionError::Faults { faults: provisioner.faults }),
+    match inspection.missing.first() {
+        None => Ok(Provisioned { partitions: inspection.partitions }),
+        Some(topic) => Err(PortError::new(PortErrorClass::Retriable, "make topics", format!("{} is not there yet", topic.name)).into()),
     }
 }
 
-struct Provisioner<'a> {
-    settings: &'a TopicSettings,
-    admin: &'a mut dyn Admin,
-    faults: Vec<String>,
-}
-
-impl Provisioner<'_> {
-    /// Source topics of one sub-topology: all with one count, since task n reads partition n of each.
-    fn sources(&mut self, names: &[String]) -> Result<i32, PortError> {
-        let refs: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut found = self.admin.topics(&refs)?;
-        // A topic that we make gets the count of those that are there.
-        let count = found.iter().flatten().map(|topic| topic.partitions).next().unwrap_or(self.settings.partitions);
-        for (name, topic) in names.iter().zip(&mut found) {
-            if topic.is_none() {
-                *topic = self.make(name, count, &[("cleanup.policy", "delete"), ("retention.ms", "-1")])?;
-            }
-        }
-        let counts: Vec<(&String, i32)> =
-            names.iter().zip(&found).filter_map(|(name, topic)| Some((name, topic.as_ref()?.partitions))).collect();
-        if counts.iter().any(|(_, partitions)| *partitions != count) {
-            let list: Vec<String> = counts.iter().map(|(name, partitions)| format!("{name} has {partitions}")).collect();
-            self.faults.push(format!("source topics that are read together need the same number of partitions: {}", list.join(", ")));
-        }
-        Ok(count)
-    }
-
-    fn changelog(&mut self, name: &str, count: i32) -> Result<(), PortError> {
-        let settings = [("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "67108864")];
-        let Some(topic) = self.find_or_make(name, count, &settings)? else { return Ok(()) };
-        if topic.partitions != count {
-            self.faults.push(format!("changelog {name} has {} partitions, its sources have {count}", topic.partitions));
-        }
-        if topic.cleanup_policy != "compact" {
-            self.faults.push(format!("changelog {name} has cleanup.policy={}, it must be compact", topic.cleanup_policy));
-        }
-        Ok(())
-    }
-
-    fn plain(&mut self, name: &str, count: i32, retention_ms: &str) -> Result<(), PortError> {
-        self.find_or_make(name, count, &[("cleanup.policy", "delete"), ("retention.ms", retention_ms)]).map(|_| ())
-    }
-
-    fn find_or_make(&mut self, name: &str, count: i32, settings: &[(&str, &str)]) -> Result<Option<TopicInfo>, PortError> {
-        match self.admin.topics(&[name])?.pop().flatten() {
-            Some(topic) => Ok(Some(topic)),
-            None => self.make(name, count, settings),
-        }
-    }
-
-    fn make(&mut self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Result<Option<TopicInfo>, PortError> {
-        if !self.settings.create {
-            self.faults.push(format!("topic {name} does not exist, and topics.create is off"));
-            return Ok(None);
-        }
-        tracing::info!(topic = name, partitions, "making topic");
-        self.admin.create_topic(&NewTopic {
-            name: name.to_string(),
-            partitions,
-            replication_factor: self.settings.replication_factor,
-            settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-        })?;
-        Ok(self.admin.topics(&[name])?.pop().flatten())
+fn inspect(needed: &TopicsNeeded, admin: &mut dyn Admin) -> Result<Inspection, ProvisionError> {
+    let names = needed.names();
+    let found = admin.topics(&names)?;
+    let found = names.iter().zip(found).filter_map(|(name, topic)| Some((name.to_string(), topic?))).collect();
+    let inspection = needed.inspect(&found);
+    match inspection.faults.is_empty() {
+        true => Ok(inspection),
+        false => Err(ProvisionError::Faults { faults: inspection.faults }),
     }
 }

@@ -1,11 +1,13 @@
 //! What the instance tells of itself: its state, its tasks and their lag. Threads write, HTTP and metrics read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::lag_history::{LagHistory, LagReport, LagVerdict};
 use crate::clock::Clock;
 use crate::metrics::{LagRow, StatusSource};
+use crate::record::TopicPartition;
 use crate::topology::TaskId;
 
 /// The instance's state, in Kafka Streams' words.
@@ -54,12 +56,18 @@ pub struct TaskRow {
 #[derive(Default)]
 struct Inner {
     error: Option<String>,
+    /// Why Kafka was not ready when it was last tried.
+    waits_for: Option<String>,
     joined: bool,
     stopping: bool,
     /// By thread; `None` until the thread has its first assignment.
     threads: BTreeMap<String, Option<Vec<TaskRow>>>,
     /// By thread.
     lag: BTreeMap<String, Vec<LagRow>>,
+    /// Also of partitions that have just been closed: they are often opened again.
+    histories: BTreeMap<TopicPartition, LagHistory>,
+    /// Their records were deleted before they were processed.
+    lost: BTreeSet<TopicPartition>,
 }
 
 /// The figures of one instance. Cheap to clone.
@@ -82,6 +90,17 @@ impl InstanceStatus {
         inner.threads = threads.into_iter().map(|name| (name, None)).collect();
     }
 
+    /// Kafka is not ready; it will be tried again.
+    pub fn set_waiting(&self, cause: impl Into<String>) {
+        self.lock().waits_for = Some(cause.into());
+    }
+
+    /// Why it is still [`Created`](InstanceState::Created), as far as is known.
+    pub fn waits_for(&self) -> Option<String> {
+        let inner = self.lock();
+        inner.waits_for.clone().filter(|_| !inner.joined)
+    }
+
     /// It has been told to stop.
     pub fn set_stopping(&self) {
         self.lock().stopping = true;
@@ -99,7 +118,39 @@ impl InstanceStatus {
 
     /// A thread's partitions as they are now.
     pub fn set_lag(&self, thread: &str, rows: Vec<LagRow>) {
-        self.lock().lag.insert(thread.to_string(), rows);
+        let now = self.clock.monotonic();
+        let mut inner = self.lock();
+        for row in &rows {
+            inner.histories.entry(TopicPartition::new(row.topic.clone(), row.partition)).or_default().observe(row, now);
+        }
+        let Inner { histories, lag, .. } = &mut *inner;
+        lag.insert(thread.to_string(), rows);
+        // One whose thread says nothing any more stays: that is what its age tells.
+        let is_here = |partition: &TopicPartition| lag.values().flatten().any(|row| is_of(row, partition));
+        histories.retain(|partition, history| !history.is_old(now) || is_here(partition));
+    }
+
+    /// A partition's log does not reach back to the position.
+    pub fn set_lost(&self, partition: TopicPartition) {
+        self.lock().lost.insert(partition);
+    }
+
+    /// Each partition's lag, and what it means.
+    pub fn lag_reports(&self) -> Vec<LagReport> {
+        let now = self.clock.monotonic();
+        let inner = self.lock();
+        let is_stopped = inner.error.is_some() || inner.stopping;
+        let report = |row: &LagRow| {
+            let partition = TopicPartition::new(row.topic.clone(), row.partition);
+            let (verdict, eta_seconds) = match inner.histories.get(&partition) {
+                _ if inner.lost.contains(&partition) => (Some(LagVerdict::Lost), None),
+                _ if is_stopped => (Some(LagVerdict::Stopped), None),
+                Some(history) => history.judge(now),
+                None => (None, None),
+            };
+            LagReport { row: row.clone(), verdict, eta_seconds }
+        };
+        inner.lag.values().flatten().map(report).collect()
     }
 
     /// The state now.
@@ -132,6 +183,10 @@ impl InstanceStatus {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_of(row: &LagRow, partition: &TopicPartition) -> bool {
+    row.partition == partition.partition && row.topic == partition.topic
 }
 
 impl StatusSource for InstanceStatus {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::codec::{self, CodecError, StoreValue};
-use crate::ports::{Admin, ChangelogReader, NewTopic, PortError, TransactionalProducer};
+use crate::ports::{Admin, ChangelogReader, PortError, PortErrorClass, TransactionalProducer};
 use crate::record::{Offset, OutputRecord, TopicPartition};
 use crate::topology::TaskId;
 
@@ -32,14 +32,6 @@ pub enum TokenError {
         partition: TopicPartition,
         /// What is wrong.
         detail: String,
-    },
-    /// The topic was made with other settings.
-    #[error("task log {topic} has cleanup.policy={found}, it must be compact only; recreate it, or set another application.id")]
-    NotCompacted {
-        /// The topic.
-        topic: String,
-        /// Its policy.
-        found: String,
     },
     /// It could not be read to the end in time.
     #[error("task log {partition} cannot be read yet: a transaction is open on it")]
@@ -66,17 +58,18 @@ impl TokenTable {
         self.tasks.get(&token)
     }
 
-    /// Reads all meanings, and gives tokens to the tasks in `wanted` that have none: read, check, append, under one transactional
+    /// Reads all meanings from the task log, which must be there, and gives tokens to the tasks in `wanted` that have none: read, check, append, under one transactional
     /// id, so that two instances that start at once do not both append. `producer` must have been made ready by `replace`.
     pub fn read_or_extend(
         task_log: &str,
         wanted: &[TaskId],
-        replication_factor: Option<i32>,
         admin: &mut dyn Admin,
         reader: &mut dyn ChangelogReader,
         producer: &mut dyn TransactionalProducer,
     ) -> Result<Self, TokenError> {
-        let partitions = ensure_topic(task_log, wanted.len(), replication_factor, admin)?;
+        let partitions = admin.topics(&[task_log])?.pop().flatten().map(|topic| topic.partitions);
+        let partitions =
+            partitions.ok_or_else(|| PortError::new(PortErrorClass::Retriable, "look the task log up", task_log.to_string()))?;
         let mut table = Self::read(task_log, partitions, reader)?;
         let missing: Vec<&TaskId> = wanted.iter().filter(|task| !table.tasks.values().any(|known| known == *task)).collect();
         if missing.is_empty() {
@@ -136,8 +129,9 @@ fn first_record(partition: &TopicPartition, reader: &mut dyn ChangelogReader) ->
             chunk => chunk?,
         };
         if let Some(record) = chunk.records.first() {
-            if record.key != KEY {
-                return Err(foreign(format!("its first key is {:?}", String::from_utf8_lossy(&record.key))));
+            if record.key.as_deref() != Some(KEY) {
+                let found = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+                return Err(foreign(format!("its first key is {found:?}")));
             }
             let value = record.value.as_deref().ok_or_else(|| foreign("its first value is null".to_string()))?;
             return codec::decode_row(value).map(Some).map_err(|e| foreign(e.to_string()));
@@ -154,26 +148,4 @@ fn encode(task: &TaskId) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
     codec::encode_row(task, &mut out)?;
     Ok(out)
-}
-
-fn ensure_topic(task_log: &str, tasks: usize, replication_factor: Option<i32>, admin: &mut dyn Admin) -> Result<i32, TokenError> {
-    let existing = admin.topics(&[task_log])?.pop().flatten();
-    let topic = match existing {
-        Some(topic) => topic,
-        None => {
-            let settings = [("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "16777216")];
-            admin.create_topic(&NewTopic {
-                name: task_log.to_string(),
-                partitions: tasks as i32,
-                replication_factor,
-                settings: settings.map(|(name, value)| (name.to_string(), value.to_string())).to_vec(),
-            })?;
-            let made = admin.topics(&[task_log])?.pop().flatten();
-            made.ok_or_else(|| PortError::new(crate::ports::PortErrorClass::Retriable, "make the task log", task_log.to_string()))?
-        }
-    };
-    match topic.cleanup_policy.as_str() {
-        "compact" => Ok(topic.partitions),
-        found => Err(TokenError::NotCompacted { topic: task_log.to_string(), found: found.to_string() }),
-    }
 }

@@ -64,6 +64,16 @@ impl Batch {
         self.entries.push(Entry { column, key, value: None });
     }
 
+    /// Adds the writes of another batch.
+    pub fn append(&mut self, other: &Batch) {
+        for entry in other.iter() {
+            match entry.value {
+                Some(value) => self.put(entry.column, entry.key, value),
+                None => self.delete(entry.column, entry.key),
+            }
+        }
+    }
+
     /// The writes, in order.
     pub fn iter(&self) -> impl Iterator<Item = BatchEntry<'_>> {
         self.entries.iter().map(|entry| BatchEntry {

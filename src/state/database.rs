@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Column, StoreError};
+use super::{Batch, Column, Direction, KeyRange, StoreError};
 
 /// A task's database. Shared by the task, which writes, and readers.
 pub trait Database: Send + Sync {
@@ -11,6 +11,9 @@ pub trait Database: Send + Sync {
 
     /// Applies all writes or none. They survive a kill of the process, not necessarily a power cut.
     fn write(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Removes all rows of a column. Not atomic: who does it must be able to do it again.
+    fn clear(&self, column: Column) -> Result<(), StoreError>;
 
     /// What the database holds at this moment; later writes do not show.
     fn snapshot(&self) -> Box<dyn Snapshot + '_>;
@@ -24,8 +27,14 @@ pub trait Snapshot {
     /// As [`Database::get`].
     fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>;
 
-    /// Calls `visit` with rows from key `from` on (inclusive), in key order, until it answers false.
-    fn scan(&self, column: Column, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError>;
+    /// Calls `visit` with the rows of a range, in key order or against it, until it answers false.
+    fn scan(
+        &self,
+        column: Column,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError>;
 }
 
 /// Opens the databases of one state directory.
@@ -37,4 +46,7 @@ pub trait DatabaseProvider: Send + Sync {
     /// Puts a task's database aside, so that the next `open` makes an empty one. It must not be open. The old one is kept under
     /// another name when `keep` is set, else removed.
     fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError>;
+
+    /// Removes all that a task has here. Its database must not be open; nothing there is no error.
+    fn remove(&self, task: &str) -> Result<(), StoreError>;
 }

@@ -124,6 +124,12 @@ impl StateDirectory {
         self.lease(task, columns)
     }
 
+    /// Removes a database that nobody holds any more, with all that it has on disk.
+    pub fn remove(&self, task: &str) -> Result<(), StoreError> {
+        self.tasks().open.remove(task);
+        self.inner.provider.remove(task)
+    }
+
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,11 @@
 //! What a processor sees of a store.
 
 use std::fmt;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use super::{StoreError, TypedStore};
-use crate::codec::{StoreKey, StoreValue};
+use super::{Direction, StoreError, TypedStore};
+use crate::codec::{Prefix, StoreKey, StoreValue};
 
 /// A row before and after a change; shared, so that it is cheap to forward.
 pub struct Change<V> {
@@ -81,5 +82,26 @@ impl<'a, K: StoreKey, V: StoreValue> KeyValueStore<'a, K, V> {
         change: impl FnOnce(&mut Option<V>) -> Result<(), E>,
     ) -> Result<Change<V>, E> {
         self.store.try_change(key, change)
+    }
+
+    /// At most `limit` rows whose keys lie within bounds, the smallest keys first. Changes of this transaction show. It costs a step
+    /// a row, and one for each row that waits for the commit.
+    pub fn range(&mut self, bounds: impl RangeBounds<K>, limit: usize) -> Result<Vec<(K, Arc<V>)>, StoreError> {
+        self.store.between(bounds, Direction::Forward, limit)
+    }
+
+    /// As [`KeyValueStore::range`], the largest keys first.
+    pub fn reverse_range(&mut self, bounds: impl RangeBounds<K>, limit: usize) -> Result<Vec<(K, Arc<V>)>, StoreError> {
+        self.store.between(bounds, Direction::Reverse, limit)
+    }
+
+    /// As [`KeyValueStore::range`], for the keys that begin with a prefix.
+    pub fn prefix(&mut self, prefix: impl Prefix<K>, limit: usize) -> Result<Vec<(K, Arc<V>)>, StoreError> {
+        self.store.prefixed(prefix, Direction::Forward, limit)
+    }
+
+    /// As [`KeyValueStore::prefix`], the largest keys first.
+    pub fn reverse_prefix(&mut self, prefix: impl Prefix<K>, limit: usize) -> Result<Vec<(K, Arc<V>)>, StoreError> {
+        self.store.prefixed(prefix, Direction::Reverse, limit)
     }
 }

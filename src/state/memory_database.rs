@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::{Batch, Column, Database, DatabaseProvider, Snapshot, StoreError};
+use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, Snapshot, StoreError};
 
 type Rows = BTreeMap<(u16, Vec<u8>), Arc<[u8]>>;
 
@@ -38,6 +38,12 @@ impl Database for MemoryDatabase {
         Ok(())
     }
 
+    fn clear(&self, column: Column) -> Result<(), StoreError> {
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut rows).retain(|(at, _), _| *at != column.0);
+        Ok(())
+    }
+
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
         Box::new(self.current())
     }
@@ -56,9 +62,24 @@ impl Snapshot for Arc<Rows> {
         Ok(row.is_some())
     }
 
-    fn scan(&self, column: Column, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
-        for ((at, key), row) in self.range((column.0, from.to_vec())..) {
-            if *at != column.0 || !visit(key, row) {
+    fn scan(
+        &self,
+        column: Column,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let end = range.to.as_ref().map_or((column.0 + 1, Vec::new()), |to| (column.0, to.clone()));
+        let mut rows = self.range((column.0, range.from.clone())..end);
+        let mut next = || match direction {
+            Direction::Forward => rows.next(),
+            Direction::Reverse => rows.next_back(),
+        };
+        while let Some(((_, key), row)) = next() {
+            if !visit(key, row) {
                 break;
             }
         }
@@ -91,6 +112,11 @@ impl DatabaseProvider for MemoryDisk {
             let name = (1..).map(|n| format!("{task}.aside-{n}")).find(|name| !databases.contains_key(name));
             databases.insert(name.expect("an endless range has a free name"), old);
         }
+        Ok(())
+    }
+
+    fn remove(&self, task: &str) -> Result<(), StoreError> {
+        self.databases().remove(task);
         Ok(())
     }
 }

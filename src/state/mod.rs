@@ -13,20 +13,29 @@ mod batch;
 mod database;
 mod directory;
 mod error;
+mod index;
+mod key_range;
 mod key_value_store;
 mod memory_database;
 mod position;
 mod rocks;
+mod store_type;
 mod task_database;
 mod working_set;
+
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, BatchEntry, Column};
 pub use database::{Database, DatabaseProvider, Snapshot};
 pub use directory::StateDirectory;
 pub use error::StoreError;
+pub(crate) use index::{IndexDef, IndexKeys};
+pub use key_range::{Direction, KeyRange};
 pub use key_value_store::{Change, KeyValueStore};
 pub use memory_database::{MemoryDatabase, MemoryDisk};
 pub use position::{Marker, TaskPosition};
 pub use rocks::{MemoryBudget, RocksDisk};
+pub(crate) use store_type::{RowIndexer, RowTypes, StoreType};
 pub use task_database::{TaskDatabase, TaskLease};
 pub(crate) use working_set::{ErasedStore, TypedStore};

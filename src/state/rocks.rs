@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, SnapshotWithThreadMode, WriteBatch,
-    WriteBufferManager,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, ReadOptions, SnapshotWithThreadMode,
+    WriteBatch, WriteBufferManager,
 };
 
-use super::{Batch, Column, Database, DatabaseProvider, Snapshot, StoreError};
+use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, Snapshot, StoreError};
 
 /// The column family of column 0.
 const META_FAMILY: &str = "default";
@@ -174,6 +174,14 @@ impl DatabaseProvider for RocksDisk {
             _ => Ok(()),
         }
     }
+
+    fn remove(&self, task: &str) -> Result<(), StoreError> {
+        let directory = self.task_directory(task);
+        match fs::remove_dir_all(&directory) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(&directory, "remove the database", e)),
+            _ => Ok(()),
+        }
+    }
 }
 
 struct RocksDatabase {
@@ -214,6 +222,18 @@ impl Database for RocksDatabase {
         self.db.write(writes).map_err(|e| failed(&self.path, "write a batch", e))
     }
 
+    fn clear(&self, column: Column) -> Result<(), StoreError> {
+        let family = self.family(column)?;
+        let failed = |e| failed(&self.path, "clear a column", e);
+        // A range ends before its end, and a key has no largest value: the last one is deleted by itself.
+        let mut rows = self.db.raw_iterator_cf(family);
+        rows.seek_to_last();
+        rows.status().map_err(failed)?;
+        let Some(last) = rows.key().map(<[u8]>::to_vec) else { return Ok(()) };
+        self.db.delete_range_cf(family, &[][..], &last).map_err(failed)?;
+        self.db.delete_cf(family, last).map_err(failed)
+    }
+
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
         Box::new(RocksSnapshot { database: self, snapshot: self.db.snapshot() })
     }
@@ -237,14 +257,35 @@ impl Snapshot for RocksSnapshot<'_> {
         Ok(row.is_some())
     }
 
-    fn scan(&self, column: Column, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
-        let mut rows = self.snapshot.raw_iterator_cf(self.database.family(column)?);
-        rows.seek(from);
+    fn scan(
+        &self,
+        column: Column,
+        range: &KeyRange,
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.snapshot);
+        options.set_iterate_lower_bound(range.from.clone());
+        if let Some(to) = &range.to {
+            options.set_iterate_upper_bound(to.clone());
+        }
+        let mut rows = self.database.db.raw_iterator_cf_opt(self.database.family(column)?, options);
+        match direction {
+            Direction::Forward => rows.seek_to_first(),
+            Direction::Reverse => rows.seek_to_last(),
+        }
         while let Some((key, row)) = rows.item() {
             if !visit(key, row) {
                 break;
             }
-            rows.next();
+            match direction {
+                Direction::Forward => rows.next(),
+                Direction::Reverse => rows.prev(),
+            }
         }
         rows.status().map_err(|e| failed(&self.database.path, "scan", e))
     }

@@ -2,20 +2,27 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Batch, Column, Database, StoreError, TaskPosition};
+use super::{Batch, Column, Database, Direction, KeyRange, Snapshot, StoreError, TaskPosition};
 use crate::codec;
 
 /// A task's open database. Shared by the task that writes it and by readers; only the holder of its [`TaskLease`] writes.
 pub struct TaskDatabase {
     database: Arc<dyn Database>,
     position: Mutex<Option<TaskPosition>>,
+    /// What readers found last, as bytes and decoded: between two commits all of them find the same.
+    last_read: Mutex<Option<LastRead>>,
 }
+
+/// Rows of one moment and the position whose state they are.
+pub type SnapshotAt<'a> = (Box<dyn Snapshot + 'a>, Option<Arc<TaskPosition>>);
+
+type LastRead = (Box<[u8]>, Arc<TaskPosition>);
 
 impl TaskDatabase {
     /// Reads the position of an open database.
     pub fn new(database: Arc<dyn Database>) -> Result<Self, StoreError> {
         let position = read_position(|key, read| database.get(Column::META, key, read))?;
-        Ok(TaskDatabase { database, position: Mutex::new(position) })
+        Ok(TaskDatabase { database, position: Mutex::new(position), last_read: Mutex::default() })
     }
 
     /// The position that the database holds; `None` before the first commit.
@@ -59,17 +66,68 @@ impl TaskDatabase {
         Ok(())
     }
 
-    /// A row as bytes together with the position whose state it belongs to.
-    pub fn read(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<TaskPosition>, StoreError> {
+    /// All rows as they are now, together with the position whose state they are; `None` before the first commit. Never waits for
+    /// a write.
+    pub fn snapshot(&self) -> Result<SnapshotAt<'_>, StoreError> {
         let snapshot = self.database.snapshot();
-        let position = read_position(|key, read| snapshot.get(Column::META, key, read))?;
+        let mut position = None;
+        snapshot.get(Column::META, TaskPosition::KEY, &mut |bytes| position = Some(self.decode_position(bytes)))?;
+        Ok((snapshot, position.transpose()?))
+    }
+
+    /// A row as bytes together with the position whose state it belongs to.
+    pub fn read(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<Arc<TaskPosition>>, StoreError> {
+        let (snapshot, position) = self.snapshot()?;
         snapshot.get(column, key, read)?;
+        Ok(position)
+    }
+
+    /// Whether an index is whole; `name` is that of its column.
+    pub fn has_index(&self, name: &str) -> Result<bool, StoreError> {
+        self.database.get(Column::META, &index_key(name), &mut |_| {})
+    }
+
+    /// Says that an index is whole. From then on it is kept up to date with its rows.
+    pub fn set_index(&self, name: &str) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put(Column::META, &index_key(name), &[]);
+        self.database.write(&batch)
+    }
+
+    /// Forgets of all indexes but these that they are whole.
+    pub fn forget_other_indexes(&self, names: &[String]) -> Result<(), StoreError> {
+        let kept: Vec<Vec<u8>> = names.iter().map(|name| index_key(name)).collect();
+        let mut batch = Batch::default();
+        let mut visit = |key: &[u8], _: &[u8]| {
+            if !kept.iter().any(|kept| kept == key) {
+                batch.delete(Column::META, key);
+            }
+            true
+        };
+        self.database.snapshot().scan(Column::META, &KeyRange::starting_with(index_key("")), Direction::Forward, &mut visit)?;
+        if batch.is_empty() { Ok(()) } else { self.database.write(&batch) }
+    }
+
+    fn decode_position(&self, bytes: &[u8]) -> Result<Arc<TaskPosition>, StoreError> {
+        let mut last = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, position)) = &*last
+            && **known == *bytes
+        {
+            return Ok(position.clone());
+        }
+        let position = Arc::new(codec::decode_row::<TaskPosition>(bytes).map_err(meta_error)?);
+        *last = Some((bytes.into(), position.clone()));
         Ok(position)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<TaskPosition>> {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where it is said that an index is whole.
+fn index_key(name: &str) -> Vec<u8> {
+    format!("index:{name}").into_bytes()
 }
 
 fn put_position(batch: &mut Batch, position: &TaskPosition) -> Result<(), StoreError> {

@@ -12,17 +12,23 @@
 //! A task has no thread, no clock and no Kafka: whoever runs it gives it records and carries its bytes.
 
 mod error;
+mod fill;
+mod index_build;
 mod partition_group;
 mod plan;
 mod punctuation;
 mod records;
+mod replay;
 mod start;
 mod stream_task;
 mod task_scope;
 
 pub use error::TaskError;
-pub use partition_group::PartitionGroup;
+pub use fill::Fill;
+pub use index_build::IndexBuild;
+pub use partition_group::{MAX_FETCH_WAIT, PartitionGroup, Readiness};
 pub use plan::{PlannedSource, PlannedStore, TaskPlan};
 pub use records::{InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed};
+pub use replay::Replay;
 pub use start::{LogView, StartDecision, StartRefusal, decide_start};
 pub use stream_task::Task;

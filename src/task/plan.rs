@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::record::TopicPartition;
-use crate::state::Column;
+use crate::record::{TopicName, TopicPartition};
+use crate::state::{Column, IndexDef, RowIndexer};
 use crate::topology::{Names, TaskId, Topology};
 
 /// A source partition of a task.
@@ -30,6 +30,8 @@ pub struct PlannedStore {
     pub column: Column,
     /// Its changelog partition.
     pub changelog: TopicPartition,
+    /// The columns of its indexes, in the order of declaration.
+    pub indexes: Vec<Column>,
     pub(crate) id: crate::processor::StoreId,
 }
 
@@ -59,33 +61,47 @@ impl TaskPlan {
             .topics
             .iter()
             .map(|(topic, source)| PlannedSource {
-                partition: TopicPartition::new(names.topic(topic), id.partition),
+                partition: TopicPartition::new(names.full(topic), id.partition),
                 partitions,
                 source: *source,
                 reports_offsets: first_reader(topology, topic) == Some(&subtopology.name),
-                keyed: parts.stores.iter().any(|store| store.by == parts.sources[*source].edge),
+                keyed: parts.stores.iter().any(|store| store.by == Some(parts.sources[*source].edge)),
             })
             .collect();
-        let stores = subtopology
-            .stores
-            .iter()
-            .enumerate()
-            .map(|(at, store)| {
-                let name = parts.stores[store.0].name.clone();
-                PlannedStore {
-                    column: Column(at as u16 + 1),
-                    changelog: TopicPartition::new(names.changelog(&name), id.partition),
-                    id: *store,
-                    name,
-                }
-            })
-            .collect();
+        let stores = topology.columns(subtopology).into_iter().map(|(store, column, indexes)| {
+            let definition = topology.store(store);
+            PlannedStore {
+                column,
+                changelog: TopicPartition::new(names.changelog(&definition.name), id.partition),
+                indexes,
+                id: store,
+                name: definition.name.clone(),
+            }
+        });
+        let stores = stores.collect();
         Some(TaskPlan { id: id.clone(), sources, stores, topology: topology.clone(), nodes: subtopology.nodes.clone() })
     }
 
-    /// The column names of its stores, for opening its database.
+    /// The column names of its stores and their indexes, for opening its database.
     pub fn columns(&self) -> Vec<String> {
-        self.stores.iter().map(|store| self.topology.parts().stores[store.id.0].column_name()).collect()
+        let definitions = || self.stores.iter().map(|store| self.topology.store(store.id));
+        let stores = definitions().map(|definition| definition.column_name());
+        stores.chain(definitions().flat_map(|d| d.indexes.iter().map(|index| d.index_column_name(index)))).collect()
+    }
+
+    /// A store's indexes with their columns.
+    pub(crate) fn indexes_of<'a>(&'a self, store: &'a PlannedStore) -> Vec<(Column, &'a IndexDef)> {
+        store.indexes.iter().copied().zip(&self.topology.store(store.id).indexes).collect()
+    }
+
+    /// Derives the index rows of a store.
+    pub(crate) fn indexer(&self, store: &PlannedStore) -> Box<dyn RowIndexer> {
+        self.indexer_of(store, &self.indexes_of(store))
+    }
+
+    /// Derives the rows of some of a store's indexes.
+    pub(crate) fn indexer_of(&self, store: &PlannedStore, indexes: &[(Column, &IndexDef)]) -> Box<dyn RowIndexer> {
+        self.topology.store(store.id).types.indexer(&store.name, indexes)
     }
 
     /// The name of its directory and of itself in messages.
@@ -104,7 +120,7 @@ impl TaskPlan {
     }
 }
 
-fn first_reader<'a>(topology: &'a Topology, topic: &str) -> Option<&'a Arc<str>> {
-    let reads = |subtopology: &&crate::topology::SubTopology| subtopology.topics.iter().any(|(read, _)| **read == *topic);
+fn first_reader<'a>(topology: &'a Topology, topic: &TopicName) -> Option<&'a Arc<str>> {
+    let reads = |subtopology: &&crate::topology::SubTopology| subtopology.topics.iter().any(|(read, _)| read == topic);
     topology.subtopologies().iter().find(reads).map(|subtopology| &subtopology.name)
 }

@@ -1,8 +1,8 @@
 //! What goes into a task and what comes out of it.
 
 use crate::processor::{Emitted, ProcessorError};
-use crate::record::{Headers, Offset, Timestamp};
-use crate::state::Batch;
+use crate::record::{Headers, Offset, Timestamp, TopicName};
+use crate::state::{Batch, BatchEntry};
 
 /// The largest record that is produced, in bytes: below Kafka's default `message.max.bytes` (1,048,588) with room for headers.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
@@ -30,8 +30,8 @@ pub type OutputBuffer = Vec<Output>;
 pub struct Output(pub(crate) Emitted);
 
 impl Output {
-    /// Declared topic name, key and value.
-    pub fn parts(&self) -> (&str, Option<&[u8]>, Option<&[u8]>) {
+    /// Topic, key and value.
+    pub fn parts(&self) -> (&TopicName, Option<&[u8]>, Option<&[u8]>) {
         (&self.0.topic, self.0.key.as_deref(), self.0.value.as_deref())
     }
 }
@@ -48,8 +48,16 @@ pub enum Processed {
 /// What one commit of a task consists of; nothing of it is in the database yet.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The changed rows; also what the changelogs get.
+    /// The changed rows, and what follows from them for the indexes.
     pub batch: Batch,
+    pub(super) changelog_rows: usize,
+}
+
+impl Prepared {
+    /// What the changelogs get: the rows without those of indexes.
+    pub fn changelog(&self) -> impl Iterator<Item = BatchEntry<'_>> {
+        self.batch.iter().take(self.changelog_rows)
+    }
 }
 
 /// What an output weighs, without headers.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::punctuation::Schedule;
 use super::records::{InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
-use super::{TaskError, TaskPlan};
+use super::{Fill, TaskError, TaskPlan};
 use crate::ports::Delivered;
 use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
 use crate::record::{Offset, Timestamp, partition_for};
@@ -42,6 +42,8 @@ pub struct Task {
     beginning: Vec<Offset>,
     /// Set after a commit failed because of a row too large: from then on the rows of each record are measured.
     measures_rows: bool,
+    /// Stores that were added to the task and are not whole yet; it processes nothing meanwhile.
+    fill: Option<Fill>,
 }
 
 impl Task {
@@ -52,7 +54,8 @@ impl Task {
         let committed = lease.database().position();
         let mut stores: Vec<Option<Box<dyn ErasedStore>>> = parts.stores.iter().map(|_| None).collect();
         for store in &plan.stores {
-            stores[store.id.0] = Some((parts.stores[store.id.0].make)(lease.database().clone(), store.column));
+            let types = &plan.topology.store(store.id).types;
+            stores[store.id.0] = Some(types.make(&store.name, store.column, &plan.indexes_of(store), lease.database().clone()));
         }
         let mut task = Task {
             lineage: committed.as_ref().map_or(lineage, |position| position.marker.lineage),
@@ -67,6 +70,7 @@ impl Task {
             failed: false,
             moved: false,
             measures_rows: false,
+            fill: None,
             committed,
             stores,
             next,
@@ -104,7 +108,27 @@ impl Task {
 
     /// How many rows wait for the commit.
     pub fn dirty_rows(&self) -> usize {
-        self.stores.iter().flatten().map(|store| store.dirty_rows()).sum()
+        let filled = self.fill.as_ref().map_or(0, |fill| fill.rows().len());
+        self.stores.iter().flatten().map(|store| store.dirty_rows()).sum::<usize>() + filled
+    }
+
+    /// Gives the task stores to fill before it goes on.
+    pub fn begin_fill(&mut self, fill: Fill) {
+        self.fill = Some(fill);
+    }
+
+    /// True while stores are being filled: then it must not process, nor punctuate.
+    pub fn is_filling(&self) -> bool {
+        self.fill.is_some()
+    }
+
+    /// Takes the next rows of a store that is being filled into the next commit. Nothing happens while rows wait for one.
+    pub fn fill_some(&mut self) -> Result<(), TaskError> {
+        if let Some(fill) = &mut self.fill {
+            fill.advance(self.lease.database())?;
+            self.moved = true;
+        }
+        Ok(())
     }
 
     /// Processes a record of the source partition at this index of the plan, all or nothing. Its outputs are appended.
@@ -160,7 +184,7 @@ impl Task {
     }
 
     /// The rows of the next commit; `None` when nothing moved.
-    pub fn prepare(&self) -> Result<Option<Prepared>, TaskError> {
+    pub fn prepare(&mut self) -> Result<Option<Prepared>, TaskError> {
         if !self.moved {
             return Ok(None);
         }
@@ -168,22 +192,36 @@ impl Task {
         for store in self.stores.iter().flatten() {
             store.collect(&mut batch)?;
         }
-        Ok(Some(Prepared { batch }))
+        if let Some(fill) = &self.fill {
+            batch.append(fill.rows());
+        }
+        let changelog_rows = batch.len();
+        if let Some(fill) = &self.fill {
+            batch.append(fill.index_rows());
+        }
+        for store in self.stores.iter_mut().flatten() {
+            store.collect_indexes(&mut batch)?;
+        }
+        Ok(Some(Prepared { batch, changelog_rows }))
     }
 
-    /// The marker of the next commit, given where the changelog records came to lie.
-    pub fn next_marker(&self, delivered: &Delivered) -> Marker {
+    /// The marker of the next commit, given where the changelog records came to lie. It names the stores that are whole with it.
+    pub fn next_marker(&mut self, delivered: &Delivered) -> Marker {
+        if let Some(fill) = &mut self.fill {
+            fill.note_delivered(delivered);
+        }
         let last = self.committed.as_ref().map(|position| &position.marker);
         let changelog_end = |store: &super::PlannedStore| {
+            let (named, filled_to) = self.fill.as_ref().map_or((true, None), |fill| fill.names(&store.name));
             let before = last.and_then(|marker| marker.changelogs.get(&store.name).copied().flatten());
-            delivered.get(&store.changelog).copied().or(before)
+            named.then(|| (store.name.clone(), delivered.get(&store.changelog).copied().or(before).or(filled_to)))
         };
         Marker {
             lineage: self.lineage,
             sequence: last.map_or(0, |marker| marker.sequence) + 1,
             sources: self.plan.source_partitions().cloned().zip(self.next.iter().copied()).collect::<BTreeMap<_, _>>(),
             stream_time: self.stream_time,
-            changelogs: self.plan.stores.iter().map(|store| (store.name.clone(), changelog_end(store))).collect(),
+            changelogs: self.plan.stores.iter().filter_map(changelog_end).collect(),
         }
     }
 
@@ -191,6 +229,10 @@ impl Task {
     pub fn apply(&mut self, prepared: Prepared, position: TaskPosition) -> Result<(), TaskError> {
         self.lease.database().apply(prepared.batch, position.clone())?;
         self.stores.iter_mut().flatten().for_each(|store| store.settle());
+        if self.fill.as_mut().is_some_and(Fill::settle) {
+            tracing::info!(task = self.plan.name(), "added stores are filled");
+            self.fill = None;
+        }
         self.committed = Some(position);
         self.moved = false;
         Ok(())
@@ -204,6 +246,9 @@ impl Task {
     /// Goes back to the last commit: everything since is forgotten, the processors are made anew.
     pub fn abort(&mut self) -> Result<(), TaskError> {
         self.stores.iter_mut().flatten().for_each(|store| store.discard());
+        if let Some(fill) = &mut self.fill {
+            fill.discard();
+        }
         self.emitted.clear();
         self.record_counts.clear();
         self.counts.clear();

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::codec::{self, StoreKey, StoreValue};
+use crate::codec::{self, KeyCodec, Prefix, StoreKey, StoreValue};
 use crate::processor::{Emitted, ProcessorError};
-use crate::record::{Data, Headers, Offset, Record, Timestamp};
-use crate::state::{MemoryDisk, StateDirectory, TaskPosition};
+use crate::record::{Data, Headers, Offset, Record, Timestamp, TopicName};
+use crate::state::{Direction, KeyRange, MemoryDisk, StateDirectory, TaskPosition};
 use crate::task::{InputRecord, Output, Processed, Task, TaskError, TaskPlan};
-use crate::topology::{Names, Sink, SinkCodecs, Store, TaskId, Topology, TopologyBuilder, TopologyErrors};
+use crate::topology::{Index, Names, Sink, SinkCodecs, Store, TaskId, Topology, TopologyBuilder, TopologyErrors};
 
 /// A topology with one partition a topic. Each piped record goes through the true codecs and is committed before `pipe` returns.
 pub struct TopologyTestDriver {
     topology: Topology,
+    names: Names,
     tasks: Vec<Task>,
-    /// By declared topic name.
-    next: BTreeMap<Arc<str>, Offset>,
-    outputs: HashMap<Arc<str>, Vec<Emitted>>,
+    next: BTreeMap<TopicName, Offset>,
+    outputs: HashMap<TopicName, Vec<Emitted>>,
     now: Timestamp,
     /// The end of the log that markers and changelog records would have.
     log_end: i64,
@@ -41,7 +41,8 @@ impl TopologyTestDriver {
             Task::new(Arc::new(plan), lease, beginning, Uuid::nil()).expect("processors can be initialised")
         };
         let tasks = topology.subtopologies().iter().map(|subtopology| make_task(&subtopology.name)).collect();
-        let driver = TopologyTestDriver { tasks, topology, next: BTreeMap::new(), outputs: HashMap::new(), now: Timestamp(0), log_end: 0 };
+        let driver =
+            TopologyTestDriver { tasks, topology, names, next: BTreeMap::new(), outputs: HashMap::new(), now: Timestamp(0), log_end: 0 };
         Ok((driver, handles))
     }
 
@@ -60,7 +61,7 @@ impl TopologyTestDriver {
         timestamp: Timestamp,
     ) -> Result<(), ProcessorError> {
         let record = Emitted {
-            topic: topic.into(),
+            topic: TopicName::Declared(topic.into()),
             partition: None,
             key: key.map(<[u8]>::to_vec),
             value: value.map(<[u8]>::to_vec),
@@ -108,8 +109,32 @@ impl TopologyTestDriver {
             rows.push((key, codec::decode_row::<V>(row).expect("the row was written with these types")));
             true
         };
-        task.database().database().snapshot().scan(column, &[], &mut visit).expect("memory does not fail");
+        task.database().database().snapshot().scan(column, &KeyRange::all(), Direction::Forward, &mut visit).expect("memory does not fail");
         rows
+    }
+
+    /// The committed rows that an index finds by a prefix, in its order.
+    pub fn scan<I: KeyCodec, K: StoreKey, V: StoreValue>(&self, index: Index<I, K, V>, prefix: impl Prefix<I>) -> Vec<(K, V)> {
+        let (task, column) = self.find(index.store);
+        let planned = task.plan().stores.iter().find(|planned| planned.id == index.store).expect("found above");
+        let snapshot = task.database().database().snapshot();
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let mut visit = |index_row: &[u8], _: &[u8]| {
+            let mut rest = index_row;
+            I::decode_key(&mut rest).expect("the index was written with these types");
+            keys.push(rest.to_vec());
+            true
+        };
+        let range = KeyRange::prefix(&prefix);
+        snapshot.scan(planned.indexes[index.at], &range, Direction::Forward, &mut visit).expect("memory does not fail");
+        let row = |key: Vec<u8>| {
+            let mut row = None;
+            let found =
+                snapshot.get(column, &key, &mut |bytes| row = Some(codec::decode_row::<V>(bytes).expect("written with these types")));
+            assert!(found.expect("memory does not fail"), "an index row has a row");
+            (codec::decode_whole_key::<K>(&key).expect("written with these types"), row.expect("the row was found"))
+        };
+        keys.into_iter().map(row).collect()
     }
 
     /// Takes what a sink has written since the last call.
@@ -139,8 +164,9 @@ impl TopologyTestDriver {
         let offset = *self.next.entry(record.topic.clone()).or_default();
         let mut read_again = Vec::new();
         for at in 0..self.tasks.len() {
+            let full = self.names.full(&record.topic);
             let sources = &self.tasks[at].plan().sources;
-            let Some(source) = sources.iter().position(|source| source.partition.topic == record.topic) else { continue };
+            let Some(source) = sources.iter().position(|source| *source.partition.topic == *full) else { continue };
             let input = InputRecord {
                 offset,
                 timestamp: record.timestamp,
@@ -160,9 +186,9 @@ impl TopologyTestDriver {
     }
 
     fn keep(&mut self, outputs: Vec<Output>) -> Vec<Emitted> {
-        let sources = self.topology.source_topics();
+        let sources: Vec<&TopicName> = self.topology.subtopologies().iter().flat_map(|s| s.topics.iter().map(|(topic, _)| topic)).collect();
         let (read_here, written): (Vec<Emitted>, Vec<Emitted>) =
-            outputs.into_iter().map(|Output(output)| output).partition(|output| sources.contains(&output.topic));
+            outputs.into_iter().map(|Output(output)| output).partition(|output| sources.contains(&&output.topic));
         for output in written.into_iter().chain(read_here.iter().cloned()) {
             self.outputs.entry(output.topic.clone()).or_default().push(output);
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::error::{TopologyErrors, TopologyFault};
-use super::handles::{Sink, Store, Stream};
+use super::handles::{Index, Partial, Sink, Store, Stream};
 use super::parts::{EdgeDef, NodeDef, NodeKind, PartitionKey, Parts, SinkCodecs, SourceDef, StoreDef};
 use super::wiring::{Uses, Wiring};
 use super::{Topology, validate};
-use crate::codec::{Codec, StoreKey, StoreValue};
+use crate::codec::{Codec, KeyCodec, StoreKey, StoreValue};
 use crate::processor::{EdgeId, ErasedNode, ProcessResult, Processor, ProcessorContext, ProcessorNode, SinkNode, SourceNode, StoreId};
-use crate::record::{Data, Record};
-use crate::state::TypedStore;
+use crate::record::{Data, Record, TopicName};
+use crate::state::{IndexDef, IndexKeys, RowTypes};
 
 /// Declares a topology part by part. Faults are collected; [`TopologyBuilder::build`] reports all of them.
 #[derive(Default)]
@@ -27,18 +27,43 @@ impl TopologyBuilder {
 
     /// Reads topics (without prefix) whose keys and values have these codecs.
     pub fn source<K: Data, V: Data>(&mut self, name: &str, topics: &[&str], key: impl Codec<K>, value: impl Codec<V>) -> Stream<K, V> {
-        let edge = self.edge(name);
-        let key: Arc<dyn Codec<K>> = Arc::new(key);
-        self.name_once("source", name, |parts| parts.sources.iter().map(|s| s.name.as_str()).collect());
+        let names = topics.iter().map(|topic| TopicName::Declared((*topic).into())).collect();
+        let stream = self.source_of(name, names, Arc::new(key), Arc::new(value));
         topics.iter().for_each(|topic| self.name_fits("topic", topic));
         if topics.is_empty() {
             self.faults.push(TopologyFault::NoTopics { source_name: name.to_string() });
         }
+        stream
+    }
+
+    /// Sends a stream through an internal topic, so that each record comes to the task that its key belongs to. What follows is a
+    /// sub-topology of its own.
+    pub fn repartition<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        key: impl Codec<K> + Clone,
+        value: impl Codec<V> + Clone,
+    ) -> Stream<K, V> {
+        let topic = TopicName::Repartition(name.into());
+        self.sink_to(&format!("{name}-repartition"), input, topic.clone(), Arc::new(key.clone()), Arc::new(value.clone()));
+        self.source_of(name, vec![topic], Arc::new(key), Arc::new(value))
+    }
+
+    fn source_of<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        topics: Vec<TopicName>,
+        key: Arc<dyn Codec<K>>,
+        value: Arc<dyn Codec<V>>,
+    ) -> Stream<K, V> {
+        let edge = self.edge(name);
+        self.name_once("source", name, |parts| parts.sources.iter().map(|s| s.name.as_str()).collect());
         self.parts.sources.push(SourceDef {
             name: name.to_string(),
-            topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
+            topics,
             edge,
-            node: Arc::new(SourceNode::new(edge, key.clone(), Arc::new(value))),
+            node: Arc::new(SourceNode::new(edge, key.clone(), value)),
             key_codec: Arc::new(key),
         });
         Stream::new(edge)
@@ -49,22 +74,73 @@ impl TopologyBuilder {
         Stream::new(self.edge(name))
     }
 
-    /// A key-value store with a changelog. The key bytes of the source `by` pick the partition of a row.
+    /// A key-value store with a changelog. The key bytes of the source or repartition `by` pick the partition of a row.
     pub fn store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Stream<K, impl Data>) -> Store<K, V> {
-        self.name_once("store", name, |parts| parts.stores.iter().map(|s| s.name.as_str()).collect());
         let codec = self
             .parts
             .source_of(by.edge)
             .and_then(|source| self.parts.sources[source].key_codec.downcast_ref::<Arc<dyn Codec<K>>>().cloned());
-        let partition_key: PartitionKey<K> = Arc::new(move |key| codec.as_ref().map_or(Ok(None), |codec| codec.encode(key)));
-        let store_name = name.to_string();
+        let key: PartitionKey<K> = Arc::new(move |key| codec.as_ref().map_or(Ok(None), |codec| codec.encode(key)));
+        Store::new(self.add_store::<K, V>(name, Some(by.edge), key))
+    }
+
+    /// A store with a changelog in which each partition has rows of its own: sums over what came through that partition, say. Who
+    /// reads it puts the rows of all partitions together.
+    pub fn partial_store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str) -> Store<K, V, Partial> {
+        Store::new(self.add_store::<K, V>(name, None, Arc::new(|_| Ok(None))))
+    }
+
+    /// Finds the rows of a store by other keys: `keys` says by which a row is found (none, one or several). It must depend on its
+    /// arguments alone; when it changes, give the index another name, so that it is made anew. Index rows are written together with
+    /// their rows and never outlive them.
+    pub fn index<K: StoreKey, V: StoreValue, L: IntoIterator<Item: KeyCodec>, Of>(
+        &mut self,
+        store: Store<K, V, Of>,
+        name: &str,
+        keys: impl Fn(&K, &V) -> L + Send + Sync + 'static,
+    ) -> Index<L::Item, K, V> {
+        self.name_fits("index", name);
+        let encoded: IndexKeys<K, V> = Arc::new(move |key, row, found| {
+            let mut bytes = Vec::new();
+            for index_key in keys(key, row) {
+                bytes.clear();
+                index_key.encode_key(&mut bytes);
+                found(&bytes);
+            }
+        });
+        let Some(definition) = self.parts.stores.get_mut(store.id.0) else {
+            self.faults.push(TopologyFault::ForeignHandle { node: name.to_string() });
+            return Index::new(store.id, 0);
+        };
+        if definition.indexes.iter().any(|index| index.name == name) {
+            self.faults.push(TopologyFault::DuplicateName { kind: "index", name: format!("{}.{name}", definition.name) });
+        }
+        let key_starts = |row: &[u8]| {
+            let mut rest = row;
+            L::Item::decode_key(&mut rest)?;
+            Ok(row.len() - rest.len())
+        };
+        definition.indexes.push(IndexDef { name: name.to_string(), keys: Arc::new(encoded), key_starts });
+        Index::new(store.id, definition.indexes.len() - 1)
+    }
+
+    fn add_store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Option<EdgeId>, key: PartitionKey<K>) -> StoreId {
+        self.name_once("store", name, |parts| parts.stores.iter().map(|s| s.name.as_str()).collect());
+        let types = Arc::new(RowTypes::<K, V>::default());
+        let (locate_types, locate_key) = (types.clone(), key.clone());
         self.parts.stores.push(StoreDef {
             name: name.to_string(),
-            by: by.edge,
-            make: Box::new(move |database, column| Box::new(TypedStore::<K, V>::new(store_name.clone(), column, database))),
-            partition_key: Arc::new(partition_key),
+            by,
+            locate: Box::new(move |json| {
+                let (typed, bytes) = crate::state::StoreType::key_from_json(&*locate_types, json)?;
+                let typed = typed.downcast::<K>().expect("the key is of the store's type");
+                Ok((bytes, locate_key(&typed)?))
+            }),
+            types,
+            partition_key: Arc::new(key),
+            indexes: Vec::new(),
         });
-        Store::new(StoreId(self.parts.stores.len() - 1))
+        StoreId(self.parts.stores.len() - 1)
     }
 
     /// Runs a processor over a stream. The supplier is pure; it is called once by `build` to learn what it names, then once a task.
@@ -99,10 +175,19 @@ impl TopologyBuilder {
         value: impl Codec<V>,
     ) -> Sink<K, V> {
         self.name_fits("topic", topic);
-        let topic: Arc<str> = topic.into();
-        let (key, value): (Arc<dyn Codec<K>>, Arc<dyn Codec<V>>) = (Arc::new(key), Arc::new(value));
-        let kind = NodeKind::Sink(topic.clone());
+        self.sink_to(name, input, TopicName::Declared(topic.into()), Arc::new(key), Arc::new(value))
+    }
+
+    fn sink_to<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        topic: TopicName,
+        key: Arc<dyn Codec<K>>,
+        value: Arc<dyn Codec<V>>,
+    ) -> Sink<K, V> {
         let codecs = Arc::new(SinkCodecs { key: key.clone(), value: value.clone() });
+        let kind = NodeKind::Sink(topic.clone());
         let sink = self.node(name, kind, input.edge, move |_| Box::new(SinkNode::new(topic.clone(), key.clone(), value.clone())));
         self.parts.nodes[sink].codecs = Some(codecs);
         Sink::new(sink)

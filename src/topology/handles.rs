@@ -17,6 +17,17 @@ pub struct Stream<K, V> {
 /// A store's rows are found by the partition of their key.
 pub enum Keyed {}
 
+/// A store has a row a partition for one key; whoever reads it puts them together.
+pub enum Partial {}
+
+/// An index of a store: `I` is the key by which rows are found, `K` and `V` the store's types.
+pub struct Index<I, K, V> {
+    pub(crate) store: StoreId,
+    /// Which of the store's indexes.
+    pub(crate) at: usize,
+    types: Types<(I, K, V)>,
+}
+
 /// A store with these types; `Of` says how its rows are spread over partitions.
 pub struct Store<K, V, Of = Keyed> {
     pub(crate) id: StoreId,
@@ -38,6 +49,12 @@ impl<K, V> Stream<K, V> {
 impl<K, V, Of> Store<K, V, Of> {
     pub(super) fn new(id: StoreId) -> Self {
         Store { id, types: PhantomData }
+    }
+}
+
+impl<I, K, V> Index<I, K, V> {
+    pub(super) fn new(store: StoreId, at: usize) -> Self {
+        Index { store, at, types: PhantomData }
     }
 }
 
@@ -69,6 +86,18 @@ impl<K, V, Of> Copy for Store<K, V, Of> {}
 impl<K, V, Of> fmt::Debug for Store<K, V, Of> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Store({})", self.id.0)
+    }
+}
+
+impl<I, K, V> Clone for Index<I, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<I, K, V> Copy for Index<I, K, V> {}
+impl<I, K, V> fmt::Debug for Index<I, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index({} of store {})", self.at, self.store.0)
     }
 }
 

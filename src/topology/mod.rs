@@ -19,15 +19,20 @@ mod validate;
 mod wiring;
 
 pub use builder::TopologyBuilder;
+pub use describe::{TopologyFormat, UnknownFormat};
 pub use error::{TopologyErrors, TopologyFault};
-pub use handles::{Keyed, Sink, Store, Stream};
+pub use handles::{Index, Keyed, Partial, Sink, Store, Stream};
 pub use names::{Names, TaskId};
-pub(crate) use parts::{NodeKind, PartitionKey, SinkCodecs, SubTopology};
+pub(crate) use parts::{NodeKind, PartitionKey, SinkCodecs, StoreDef, SubTopology};
 pub use wiring::Wiring;
 
 use std::sync::Arc;
 
 use parts::Parts;
+
+use crate::processor::StoreId;
+use crate::record::TopicName;
+use crate::state::Column;
 
 /// A checked topology. Cheap to clone.
 #[derive(Clone)]
@@ -45,19 +50,21 @@ impl Topology {
         &self.parts.subtopologies
     }
 
-    /// All source topics, without prefix, each once, in order of declaration.
+    /// All source topics that others write, without prefix, each once, in order of declaration.
     pub fn source_topics(&self) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
-        for topic in self.parts.subtopologies.iter().flat_map(|s| s.topics.iter().map(|(topic, _)| topic)) {
-            if !topics.contains(topic) {
+        for (topic, _) in self.parts.subtopologies.iter().flat_map(|s| &s.topics) {
+            if let TopicName::Declared(topic) = topic
+                && !topics.contains(topic)
+            {
                 topics.push(topic.clone());
             }
         }
         topics
     }
 
-    /// The topics that a sub-topology's sinks write, without prefix.
-    pub(crate) fn sink_topics(&self, subtopology: &SubTopology) -> Vec<Arc<str>> {
+    /// The topics that a sub-topology's sinks and repartitions write.
+    pub(crate) fn sink_topics(&self, subtopology: &SubTopology) -> Vec<TopicName> {
         let topic = |node: &usize| match &self.parts.nodes[*node].kind {
             NodeKind::Sink(topic) => Some(topic.clone()),
             NodeKind::Processor => None,
@@ -65,9 +72,40 @@ impl Topology {
         subtopology.nodes.iter().filter_map(topic).collect()
     }
 
+    /// The sub-topologies that write the repartition topics of one.
+    pub(crate) fn writers<'a>(&'a self, of: &'a SubTopology) -> impl Iterator<Item = &'a SubTopology> {
+        let writes = |subtopology: &&SubTopology| {
+            let written = self.sink_topics(subtopology);
+            of.topics.iter().any(|(topic, _)| matches!(topic, TopicName::Repartition(_)) && written.contains(topic))
+        };
+        self.parts.subtopologies.iter().filter(writes)
+    }
+
+    /// The definition of a store.
+    pub(crate) fn store(&self, store: StoreId) -> &StoreDef {
+        &self.parts.stores[store.0]
+    }
+
+    /// The columns of a sub-topology's stores in a task's database, each with those of its indexes: column 0 is the position, the
+    /// stores follow, then their indexes.
+    pub(crate) fn columns(&self, subtopology: &SubTopology) -> Vec<(StoreId, Column, Vec<Column>)> {
+        let mut columns = (1..).map(Column);
+        let stores: Vec<Column> = columns.by_ref().take(subtopology.stores.len()).collect();
+        let with_indexes = |(store, column): (&StoreId, Column)| {
+            let indexes = columns.by_ref().take(self.store(*store).indexes.len()).collect();
+            (*store, column, indexes)
+        };
+        subtopology.stores.iter().zip(stores).map(with_indexes).collect()
+    }
+
     /// What runs, as text in Kafka Streams' manner: stable, fit for a golden test.
     pub fn describe(&self) -> String {
-        describe::text(&self.parts)
+        self.describe_as(TopologyFormat::Text)
+    }
+
+    /// The same in another format.
+    pub fn describe_as(&self, format: TopologyFormat) -> String {
+        describe::describe(&self.parts, format)
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::TopicName;
+
 /// From declared names to full ones. The prefix stands before every topic, not before group or transactional ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -23,6 +25,14 @@ impl Names {
     /// A declared topic's full name.
     pub fn topic(&self, declared: &str) -> String {
         format!("{}{declared}", self.topic_prefix)
+    }
+
+    /// The full name of a topic of a topology.
+    pub fn full(&self, topic: &TopicName) -> String {
+        match topic {
+            TopicName::Declared(name) => self.topic(name),
+            TopicName::Repartition(_) => self.topic(&format!("{}-{topic}", self.application_id)),
+        }
     }
 
     /// The task log: a partition a task.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::wiring::{Uses, Wiring};
 use crate::codec::{Codec, CodecError};
 use crate::processor::{EdgeId, ErasedNode, ErasedSource, StoreId};
-use crate::state::{Column, ErasedStore, TaskDatabase};
+use crate::record::TopicName;
+use crate::state::{IndexDef, StoreType};
 
 /// A source.
 pub(crate) struct SourceDef {
     pub name: String,
-    pub topics: Vec<Arc<str>>,
+    pub topics: Vec<TopicName>,
     pub edge: EdgeId,
     pub node: Arc<dyn ErasedSource>,
     /// The `Arc<dyn Codec<K>>` of the keys: it decides the partitions of stores.
@@ -30,7 +31,7 @@ pub(crate) enum NodeKind {
     /// Runs user code.
     Processor,
     /// Writes to this topic.
-    Sink(Arc<str>),
+    Sink(TopicName),
 }
 
 type MakeNode = dyn Fn(&mut Wiring<'_>) -> Box<dyn ErasedNode> + Send + Sync;
@@ -66,25 +67,33 @@ pub(crate) struct SinkCodecs<K, V> {
     pub value: Arc<dyn Codec<V>>,
 }
 
-type MakeStore = dyn Fn(Arc<TaskDatabase>, Column) -> Box<dyn ErasedStore> + Send + Sync;
-
-/// The bytes of a key that decide its partition.
+/// The bytes of a key that decide its partition; `None` is Kafka's null.
 pub(crate) type PartitionKey<K> = Arc<dyn Fn(&K) -> Result<Option<Vec<u8>>, CodecError> + Send + Sync>;
+
+/// Reads a key from JSON: its bytes in the store, and those that decide its partition.
+pub(crate) type LocateKey = dyn Fn(serde_json::Value) -> Result<(Vec<u8>, Option<Vec<u8>>), CodecError> + Send + Sync;
 
 /// A store.
 pub(crate) struct StoreDef {
     pub name: String,
-    /// The stream whose keys pick the partition.
-    pub by: EdgeId,
-    pub make: Box<MakeStore>,
+    /// The stream whose keys pick the partition; `None`: each partition has rows of its own for a key.
+    pub by: Option<EdgeId>,
+    pub types: Arc<dyn StoreType>,
     /// The [`PartitionKey`] of its key type.
     pub partition_key: Arc<dyn Any + Send + Sync>,
+    pub locate: Box<LocateKey>,
+    pub indexes: Vec<IndexDef>,
 }
 
 impl StoreDef {
     /// `name@version`: the name of its column.
     pub(crate) fn column_name(&self) -> String {
         format!("{}@1", self.name)
+    }
+
+    /// The name of an index' column.
+    pub(crate) fn index_column_name(&self, index: &IndexDef) -> String {
+        format!("{}#{}", self.column_name(), index.name)
     }
 }
 
@@ -93,8 +102,8 @@ impl StoreDef {
 pub(crate) struct SubTopology {
     /// The name of its first source: stable as long as that source keeps its name.
     pub name: Arc<str>,
-    /// Source topics without prefix, with the source that reads each.
-    pub topics: Vec<(Arc<str>, usize)>,
+    /// Source topics, with the source that reads each.
+    pub topics: Vec<(TopicName, usize)>,
     pub sources: Vec<usize>,
     pub nodes: Vec<usize>,
     pub stores: Vec<StoreId>,

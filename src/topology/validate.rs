@@ -48,8 +48,8 @@ fn unconnected(parts: &Parts) -> Vec<TopologyFault> {
         if !parts.nodes.iter().any(|node| node.uses.stores.contains(&StoreId(at))) {
             faults.push(TopologyFault::StoreNeverUsed { store: store.name.clone() });
         }
-        if store.by.0 >= parts.edges.len() || parts.source_of(store.by).is_none() {
-            let stream = parts.edges.get(store.by.0).map_or_else(String::new, |edge| edge.name.clone());
+        if let Some(by) = store.by.filter(|by| parts.source_of(*by).is_none()) {
+            let stream = parts.edges.get(by.0).map_or_else(String::new, |edge| edge.name.clone());
             faults.push(TopologyFault::StoreNotBySource { store: store.name.clone(), stream });
         }
     }
@@ -122,24 +122,34 @@ fn subtopologies(parts: &Parts) -> Vec<SubTopology> {
     order.into_iter().filter_map(|key| found.remove(&key)).collect()
 }
 
-/// A store's rows lie where the keys of its source fall, so only tasks of that source's sub-topology may hold it.
+/// A store's rows lie where the keys of its source fall, so only processors that records of that source reach may use it.
 fn stores_out_of_reach(parts: &Parts) -> Vec<TopologyFault> {
     let mut faults = Vec::new();
-    for subtopology in &parts.subtopologies {
-        for store in &subtopology.stores {
-            let definition = &parts.stores[store.0];
-            let Some(by) = parts.source_of(definition.by) else { continue };
-            if !subtopology.sources.contains(&by) {
-                let users = subtopology.nodes.iter().filter(|node| parts.nodes[**node].uses.stores.contains(store));
-                faults.extend(users.map(|node| TopologyFault::StoreOutOfReach {
-                    store: definition.name.clone(),
-                    by: parts.sources[by].name.clone(),
-                    processor: parts.nodes[*node].name.clone(),
-                }));
+    for (at, definition) in parts.stores.iter().enumerate() {
+        let Some(by) = definition.by.and_then(|by| parts.source_of(by)) else { continue };
+        let reached = reached_nodes(parts, parts.sources[by].edge);
+        let users = parts.nodes.iter().enumerate().filter(|(node, user)| user.uses.stores.contains(&StoreId(at)) && !reached[*node]);
+        faults.extend(users.map(|(_, user)| TopologyFault::StoreOutOfReach {
+            store: definition.name.clone(),
+            by: parts.sources[by].name.clone(),
+            processor: user.name.clone(),
+        }));
+    }
+    faults
+}
+
+/// Which nodes the records of a stream come to, directly or through others.
+fn reached_nodes(parts: &Parts, from: EdgeId) -> Vec<bool> {
+    let mut reached = vec![false; parts.nodes.len()];
+    let mut edges = vec![from];
+    while let Some(edge) = edges.pop() {
+        for node in &parts.edges[edge.0].children {
+            if !std::mem::replace(&mut reached[*node], true) {
+                edges.extend(&parts.nodes[*node].uses.outputs);
             }
         }
     }
-    faults
+    reached
 }
 
 fn topics_read_twice(parts: &Parts) -> Vec<TopologyFault> {

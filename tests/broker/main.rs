@@ -5,7 +5,9 @@
 // Deadlines here are the real machine's.
 #![allow(clippy::disallowed_methods)]
 
+mod cli;
 mod harness;
 mod ports;
+mod security;
 mod spine;
 mod support;

@@ -6,6 +6,7 @@ mod administration;
 mod consuming;
 mod disconnecting;
 mod membership;
+mod ordering;
 mod producing;
 mod proxy;
 mod reading;

@@ -1,13 +1,20 @@
 //! Orders written by an independent producer, served by real instances, compared with a separate fold of the log.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::support::{Instance, PATIENCE, Run, eventually_served};
+use crate::support::{Instance, LOOK_INTERVAL, PATIENCE, Run, eventually_served};
 
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A hand-over takes two rebalances and the opening of the tasks: well below the session time-out, after which a lost member's tasks go
+/// to others.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(9);
+
+/// The four tasks of the order application.
+const TASKS: usize = 4;
 
 /// A seed to run again with: `VIEWMILL_TEST_SEED`, else a new one.
 fn seed() -> u64 {
@@ -74,4 +81,47 @@ fn two_instances_share_the_tasks_and_take_over_from_each_other() {
 
     first.kill();
     eventually_served(&expected, &mut [&mut second], PATIENCE);
+}
+
+#[test]
+fn tasks_move_between_threads_and_processes_and_a_drained_instance_hands_over_at_once() {
+    let run = Run::new("move");
+    let producing = run.begin_producing(10_000, seed(), Some(2_500));
+    let threads = [("VIEWMILL__PROCESSING__STREAM_THREADS", "2")];
+    let mut first = Instance::start(&run, "a", &threads);
+    first.wait_ready();
+    wait_for_tasks(&mut first, "both threads have tasks", PATIENCE, |tasks| tasks == [2, 2]);
+    let mut second = Instance::start(&run, "b", &threads);
+    wait_for_tasks(&mut second, "the second has its share", PATIENCE, |tasks| tasks == [1, 1]);
+    wait_for_tasks(&mut first, "the first has the rest", HAND_OVER_LIMIT, |tasks| tasks == [1, 1]);
+    assert!(second.terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0");
+    wait_for_tasks(&mut first, "the first has all again", HAND_OVER_LIMIT, |tasks| tasks.iter().sum::<usize>() == TASKS);
+    // Back again, on the state that it left, and then alone.
+    let mut second = Instance::start(&run, "b", &threads);
+    second.wait_ready();
+    wait_for_tasks(&mut second, "the second has its share", PATIENCE, |tasks| !tasks.is_empty());
+    assert!(first.terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0");
+    wait_for_tasks(&mut second, "the second has all", HAND_OVER_LIMIT, |tasks| tasks.iter().sum::<usize>() == TASKS);
+    producing.finish();
+    eventually_served(&run.fold(), &mut [&mut second], PATIENCE);
+    assert!(second.terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0");
+}
+
+/// Waits until the numbers of active tasks by thread are as wanted.
+fn wait_for_tasks(instance: &mut Instance, what: &str, within: Duration, wanted: impl Fn(&[usize]) -> bool) {
+    let deadline = Instant::now() + within;
+    loop {
+        let body = instance.try_get("/v1/tasks?scope=local").map(|response| response.body).unwrap_or_default();
+        let mut threads: std::collections::BTreeMap<String, usize> = Default::default();
+        for task in serde_json::from_str::<serde_json::Value>(&body).unwrap_or_default()["tasks"].as_array().into_iter().flatten() {
+            if task["state"] == "active" {
+                *threads.entry(task["thread"].to_string()).or_default() += 1;
+            }
+        }
+        if wanted(&threads.into_values().collect::<Vec<_>>()) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not after {within:?}: {what}; {body}");
+        thread::sleep(LOOK_INTERVAL);
+    }
 }

@@ -3,7 +3,11 @@
 //!
 //! It is compiled into the library's unit tests (`cargo test --release simulation`), where the faults on purpose are.
 
+mod moving;
+mod ordering;
+mod process;
 mod rules;
+mod upgrade;
 mod world;
 
 use crate::runtime::step::sabotage::Sabotage;
@@ -36,9 +40,9 @@ fn every_seed_keeps_the_rules() {
 
 /// A rule that is broken on purpose must be found within so many seeds.
 fn is_found(sabotage: Sabotage) {
-    let found = (0..300).find(|seed| run_seed(*seed, Some(sabotage)).is_err());
+    let found = (0..600).find(|seed| run_seed(*seed, Some(sabotage)).is_err());
     println!("{sabotage:?} found by seed {found:?}");
-    assert!(found.is_some(), "{sabotage:?} went unnoticed through 300 seeds: the simulation is blind to it");
+    assert!(found.is_some(), "{sabotage:?} went unnoticed through 600 seeds: the simulation is blind to it");
 }
 
 #[test]

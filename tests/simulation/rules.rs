@@ -6,7 +6,7 @@ use super::world::{GROUP, PARTITIONS, World};
 use crate::codec;
 use crate::query::{TaskView, ViewRegistry};
 use crate::record::TopicPartition;
-use crate::state::{Column, Marker};
+use crate::state::{Column, Direction, KeyRange, Marker};
 use crate::testkit::cluster::{Isolation, StoredRecord};
 use crate::topology::TaskId;
 
@@ -60,13 +60,13 @@ pub(super) fn check_views(world: &World, process: &str, views: &ViewRegistry) ->
         let (mut sums, mut counts) = (Sums::new(), Counts::new());
         let key = |bytes: &[u8]| codec::decode_whole_key::<String>(bytes).expect("keys are text");
         snapshot
-            .scan(Column(1), &[], &mut |k, row| {
+            .scan(Column(1), &KeyRange::all(), Direction::Forward, &mut |k, row| {
                 sums.insert(key(k), codec::decode_row(row).expect("rows are numbers"));
                 true
             })
             .map_err(|e| e.to_string())?;
         snapshot
-            .scan(Column(2), &[], &mut |k, row| {
+            .scan(Column(2), &KeyRange::all(), Direction::Forward, &mut |k, row| {
                 counts.insert(key(k), codec::decode_row(row).expect("rows are numbers"));
                 true
             })

@@ -1,23 +1,19 @@
 //! Two processes of one application on a fake cluster, with their disks, their crashes and their clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam::channel::bounded;
-
+use super::process::{Program, Running};
 use super::rules;
 use crate::clock::{Clock, ManualClock};
 use crate::metrics::Metrics;
-use crate::query::ViewRegistry;
 use crate::record::{Record, Timestamp};
 use crate::runtime::step::sabotage::Sabotage;
-use crate::runtime::step::{StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
-use crate::runtime::{InstanceStatus, TokenTable};
-use crate::state::{MemoryDisk, StateDirectory};
-use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, Faults, MemberConfig, Tombstones};
-use crate::topology::{Names, TaskId, Topology, TopologyBuilder};
-use crate::{Json, Text};
+use crate::runtime::step::{StepSettings, ThreadError};
+use crate::state::MemoryDisk;
+use crate::testkit::cluster::{FakeCluster, Faults, Tombstones};
+use crate::topology::{Names, TopologyBuilder};
+use crate::{Json, Stream, Text};
 
 pub(super) const PARTITIONS: i32 = 3;
 pub(super) const GROUP: &str = "sim";
@@ -51,6 +47,7 @@ impl Tally {
 struct Process {
     name: String,
     fixed: bool,
+    threads: usize,
     disk: MemoryDisk,
     running: Option<Running>,
     /// Steps until it is started again, or resumed.
@@ -58,28 +55,19 @@ struct Process {
     paused: bool,
 }
 
-struct Running {
-    thread: StreamThread<FakePorts>,
-    restorer: StateRestorer<FakeChangelogReader>,
-    views: ViewRegistry,
-    stop: Arc<AtomicBool>,
-}
-
 pub(super) struct World {
     pub(super) cluster: FakeCluster,
-    pub(super) topology: Topology,
     pub(super) names: Names,
     clock: ManualClock,
     rng: fastrand::Rng,
     processes: Vec<Process>,
-    sabotage: Option<Sabotage>,
-    metrics: Metrics,
+    program: Program,
     appended: usize,
     pub(super) tally: Tally,
 }
 
 /// Sums per key; the running sums go to a topic.
-pub(super) fn running_sums(b: &mut TopologyBuilder) {
+pub(super) fn running_sums(b: &mut TopologyBuilder) -> Stream<String, i64> {
     let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
     let sums = b.store::<String, i64>("sums", numbers);
     let counts = b.store::<String, u64>("counts", numbers);
@@ -94,6 +82,7 @@ pub(super) fn running_sums(b: &mut TopologyBuilder) {
         }
     });
     b.sink("running", changes, "running", Text, Json);
+    changes
 }
 
 impl World {
@@ -110,27 +99,26 @@ impl World {
             cluster.create_compacted_topic(&names.changelog(store), PARTITIONS);
         }
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
-        let process = |n: usize, fixed: bool| Process {
+        let process = |n: usize, fixed: bool, threads: usize| Process {
             name: format!("p{n}"),
             fixed,
+            threads,
             disk: MemoryDisk::default(),
             running: None,
             away: 0,
             paused: false,
         };
-        let processes = (0..PROCESSES).map(|n| process(n, rng.bool())).collect();
-        World {
-            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+        let processes = (0..PROCESSES).map(|n| process(n, rng.bool(), if rng.usize(0..4) == 0 { 2 } else { 1 })).collect();
+        let program = Program {
+            cluster: cluster.clone(),
+            clock: clock.clone(),
             topology: builder.build().expect("the topology is whole"),
-            tally: Tally::default(),
-            appended: 0,
-            processes,
-            sabotage,
-            cluster,
-            names,
-            clock,
-            rng,
-        }
+            names: names.clone(),
+            partitions: PARTITIONS,
+            settings: StepSettings { sabotage, records_per_step: 7, ..StepSettings::default() },
+            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+        };
+        World { tally: Tally::default(), appended: 0, processes, program, cluster, names, clock, rng }
     }
 
     pub(super) fn trace(&self) -> Vec<String> {
@@ -224,18 +212,18 @@ impl World {
                 self.cluster.resume(&self.processes[at].name.clone());
             }
             if self.processes[at].running.is_none() {
-                self.start(at);
+                let process = &mut self.processes[at];
+                process.running = Some(self.program.start(&process.name, &process.disk, process.threads, process.fixed));
             }
             let turns = self.rng.usize(1..4);
             for _ in 0..turns {
                 let Some(running) = &mut self.processes[at].running else { break };
-                running.restorer.step();
-                match running.thread.step() {
-                    Ok(Step::Left) => {
+                match running.step() {
+                    Ok(true) => {}
+                    Ok(false) => {
                         self.processes[at].running = None;
                         self.processes[at].away = 10;
                     }
-                    Ok(_) => {}
                     Err(error) => self.exit(at, error)?,
                 }
             }
@@ -256,42 +244,6 @@ impl World {
         Ok(())
     }
 
-    fn start(&mut self, at: usize) {
-        let (cluster, clock) = (self.cluster.clone(), self.clock.clone());
-        let process = &mut self.processes[at];
-        let clock: Arc<dyn Clock> = Arc::new(clock);
-        let (requests, served) = bounded(64);
-        let directory = StateDirectory::unlocked(Box::new(process.disk.clone()));
-        let views = ViewRegistry::default();
-        views.set_partitions("numbers".into(), PARTITIONS);
-        let stop = Arc::new(AtomicBool::new(false));
-        let config = match process.fixed {
-            true => MemberConfig::fixed(&process.name, &process.name),
-            false => MemberConfig::dynamic(&process.name),
-        };
-        let tasks = (0..PARTITIONS).map(|partition| TaskId { subtopology: "numbers".into(), partition });
-        let settings = StepSettings { sabotage: self.sabotage, records_per_step: 7, ..StepSettings::default() };
-        let thread = StreamThread::new(ThreadParts {
-            name: process.name.clone(),
-            membership: cluster.membership(GROUP, config, &self.names.task_log()),
-            data: cluster.data_consumer(),
-            producer: cluster.producer(&process.name),
-            settings,
-            topology: self.topology.clone(),
-            names: self.names.clone(),
-            tokens: Arc::new(TokenTable::of(tasks)),
-            restorer: requests,
-            views: views.clone(),
-            status: InstanceStatus::new(clock.clone()),
-            metrics: self.metrics.clone(),
-            clock: clock.clone(),
-            stop: stop.clone(),
-        });
-        let reader = cluster.changelog_reader(GROUP);
-        let restorer = StateRestorer::new(reader, directory, self.names.task_log(), served, clock, self.metrics.clone());
-        process.running = Some(Running { thread, restorer, views, stop });
-    }
-
     /// Until the input is processed and no transaction is open.
     fn calm(&mut self) -> Result<(), String> {
         for _ in 0..3_000 {
@@ -305,8 +257,8 @@ impl World {
     }
 
     fn check_databases(&mut self) -> Result<(), String> {
-        self.tally.restores = self.metrics.task_starts.with_label_values(&["restore"]).get();
-        self.tally.commits_seen = self.metrics.transactions.with_label_values(&["committed"]).get();
+        self.tally.restores = self.program.metrics.task_starts.with_label_values(&["restore"]).get();
+        self.tally.commits_seen = self.program.metrics.transactions.with_label_values(&["committed"]).get();
         for process in self.processes.iter().filter(|process| !process.paused) {
             let Some(running) = &process.running else { continue };
             rules::check_views(self, &process.name, &running.views)?;
@@ -318,7 +270,7 @@ impl World {
 impl Process {
     fn stop(&mut self) {
         if let Some(running) = &self.running {
-            running.stop.store(true, Ordering::Release);
+            running.stop();
         }
     }
 }

@@ -2,5 +2,7 @@
 
 mod atomic_records;
 mod building;
+mod derived;
+mod describe;
 mod imports;
 mod word_count;

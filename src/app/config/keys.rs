@@ -151,6 +151,13 @@ pub(super) const KEYS: &[Key] = &[
         quoted: false,
     },
     Key {
+        name: "processing.max_task_idle_ms",
+        doc: "How long a task waits for a partition that is empty though it may have records with earlier times.",
+        default: Text("0"),
+        set: |c, v| values::whole(v, 0..=600_000).map(|ms| c.processing.max_task_idle_ms = ms),
+        quoted: false,
+    },
+    Key {
         name: "processing.poison_policy",
         doc: "What becomes of a record that cannot be processed: dead-letter, skip or stop.",
         default: Text("dead-letter"),

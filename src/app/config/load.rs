@@ -242,6 +242,7 @@ fn blank() -> Config {
             stream_threads: 0,
             commit_interval_ms: 0,
             commit_min_interval_ms: 0,
+            max_task_idle_ms: 0,
             poison_policy: PoisonPolicy::DeadLetter,
             sources: BTreeMap::new(),
         },

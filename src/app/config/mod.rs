@@ -17,6 +17,7 @@ mod keys;
 mod load;
 mod properties;
 mod show;
+mod source_topics;
 mod values;
 
 #[cfg(test)]
@@ -117,6 +118,8 @@ pub struct ProcessingConfig {
     pub commit_interval_ms: u64,
     /// The shortest time between two commits while nobody waits.
     pub commit_min_interval_ms: u64,
+    /// How long a task waits for a partition that is empty though it may have records with earlier times (`max.task.idle.ms`).
+    pub max_task_idle_ms: u64,
     /// What becomes of records that cannot be processed.
     pub poison_policy: PoisonPolicy,
     /// The same for some source topics, by name without prefix.

@@ -59,6 +59,7 @@ fn without_any_source_the_documented_defaults_hold() {
     assert_eq!(config.processing.guarantee, Guarantee::ExactlyOnce);
     assert_eq!(config.processing.stream_threads, std::thread::available_parallelism().unwrap().get());
     assert_eq!((config.processing.commit_interval_ms, config.processing.commit_min_interval_ms), (100, 20));
+    assert_eq!(config.processing.max_task_idle_ms, 0);
     assert_eq!(config.poison_policy("any"), PoisonPolicy::DeadLetter);
     assert_eq!(config.state, StateConfig { standby_replicas: 1, memory_mib: 256 });
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
@@ -257,6 +258,7 @@ guarantee = \"exactly_once\"  # default
 stream_threads = 3  # VIEWMILL__PROCESSING__STREAM_THREADS
 commit_interval_ms = 100  # default
 commit_min_interval_ms = 20  # default
+max_task_idle_ms = 0  # default
 poison_policy = \"dead-letter\"  # default
 sources.\"a.b\".poison_policy = \"stop\"  # --set processing.sources.\"a.b\".poison_policy
 

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::{Client, Running, quick};
 use crate::clock::{Clock, ManualClock};
-use crate::http::{DiskCheck, Engine, engine_routes};
+use crate::http::{DiskCheck, Engine, TopologyText, engine_routes};
 use crate::metrics::{LagRow, Metrics};
 use crate::query::InstanceId;
-use crate::record::{Offset, Timestamp};
+use crate::query::tests::fixture::Fixture;
+use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::{InstanceStatus, TaskRow};
 
 struct Instance {
@@ -34,7 +35,10 @@ async fn instance() -> Instance {
         metrics: metrics.clone(),
         clock,
         instance: InstanceId("i-1".into()),
-        topology: "Topology\n  Sub-topology: orders\n".into(),
+        views: Fixture::new(1).views,
+        topology: [("text", "text/plain; charset=utf-8", "Topology\n"), ("dot", "text/vnd.graphviz", "digraph topology {}\n")]
+            .map(|(format, content_type, text)| TopologyText { format, content_type, text: text.to_string() })
+            .into(),
         disk,
     };
     let running = Running::with_metrics(engine_routes(engine), quick(), metrics).await;
@@ -165,23 +169,27 @@ async fn lag_has_this_shape_and_does_not_guess() {
         row(2, json!({"end": null, "lagRecords": null, "lagSeconds": null, "verdict": null, "etaSeconds": null})),
     ]});
     assert_eq!(instance.client.ask("GET", "/v1/lag").await.json(), expected);
+    instance.status.set_lost(TopicPartition::new("order-events", 2));
     instance.status.set_error("stopped");
     let reply = instance.client.ask("GET", "/v1/lag").await.json();
-    assert!(reply["rows"].as_array().unwrap().iter().all(|row| row["verdict"] == "stopped"), "{reply}");
+    let verdicts: Vec<_> = reply["rows"].as_array().unwrap().iter().map(|row| row["verdict"].as_str()).collect();
+    assert_eq!(verdicts, [Some("stopped"), Some("stopped"), Some("lost")], "{reply}");
 }
 
 #[tokio::test]
-async fn the_topology_is_text() {
+async fn the_topology_is_told_in_each_format() {
     let mut instance = instance().await;
-    for path in ["/v1/topology", "/v1/topology?format=text"] {
+    for (path, content_type, body) in [
+        ("/v1/topology", "text/plain; charset=utf-8", "Topology\n"),
+        ("/v1/topology?format=text", "text/plain; charset=utf-8", "Topology\n"),
+        ("/v1/topology?format=dot", "text/vnd.graphviz", "digraph topology {}\n"),
+    ] {
         let reply = instance.client.ask("GET", path).await;
-        assert_eq!(
-            (reply.header("content-type"), reply.body.as_str()),
-            (Some("text/plain; charset=utf-8"), "Topology\n  Sub-topology: orders\n")
-        );
+        assert_eq!((reply.header("content-type"), reply.body.as_str()), (Some(content_type), body));
     }
     let problem = instance.client.ask("GET", "/v1/topology?format=png").await.assert_problem(400, "validation-failed", "/v1/topology");
     assert_eq!(problem["errors"][0]["pointer"], "?format");
+    assert_eq!(problem["errors"][0]["detail"], "must be one of text, dot");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod bounds;
 mod client;
 mod engine;
 mod errors;
+mod inspect;
 mod running;
 
 use client::{Client, Reply};

@@ -38,6 +38,11 @@ impl Event {
         Event(event)
     }
 
+    /// The event itself, as long as this value lives.
+    pub(super) fn native(&self) -> *mut RDKafkaEvent {
+        self.0.as_ptr()
+    }
+
     /// Hands over each delivery report of the event; a report is not to be kept.
     pub(in crate::kafka) fn deliveries(&self, mut each: impl FnMut(&Delivery)) {
         // SAFETY: messages belong to the event; other kinds of events have none.
@@ -74,7 +79,10 @@ impl Event {
                         log.line(log_level(level), text(facility).trim(), text(line).trim());
                     }
                 }
-                rd::RD_KAFKA_EVENT_ERROR => log.complaint(&text(rd::rd_kafka_event_error_string(event))),
+                rd::RD_KAFKA_EVENT_ERROR => {
+                    let code = RDKafkaErrorCode::from(rd::rd_kafka_event_error(event));
+                    log.complaint(code, &text(rd::rd_kafka_event_error_string(event)));
+                }
                 _ => {}
             }
         }

@@ -23,6 +23,17 @@ pub(in crate::kafka) struct Queue<C: NativeClient> {
 unsafe impl<C: NativeClient> Send for Queue<C> {}
 
 impl<C: NativeClient> Queue<C> {
+    /// A queue for answers, which nothing else fills.
+    pub(super) fn new(client: &Arc<C>) -> Option<Self> {
+        // SAFETY: the answer is ours to destroy.
+        Self::from_native(client, unsafe { rd::rd_kafka_queue_new(client.native()) })
+    }
+
+    /// The queue itself, as long as this value lives.
+    pub(super) fn native(&self) -> *mut RDKafkaQueue {
+        self.queue.as_ptr()
+    }
+
     /// The queue of events: delivery reports, log lines, errors.
     pub(in crate::kafka) fn main(client: &Arc<C>) -> Option<Self> {
         // SAFETY: the answer is ours to destroy.

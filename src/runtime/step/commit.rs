@@ -83,20 +83,15 @@ impl<P: ThreadPorts> StreamThread<P> {
         let offsets = self.offsets_to_commit(parts, &delivered)?;
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
         sliced(|| self.parts.producer.send_offsets(&offsets, &generation, SLICE), PortErrorClass::Indefinite)?;
-        let mut calls = 0;
-        let commit = || {
-            calls += 1;
-            self.parts.producer.commit(SLICE)
-        };
-        sliced(commit, PortErrorClass::Indefinite)?;
-        Ok((delivered, calls == 1))
+        let Answered { at_once, .. } = sliced(|| self.parts.producer.commit(SLICE), PortErrorClass::Indefinite)?;
+        Ok((delivered, at_once))
     }
 
     fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
         for part in parts {
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let stores = &active.task.plan().stores;
-            for entry in part.prepared.batch.iter() {
+            for entry in part.prepared.changelog() {
                 // Column 0 is the position; the stores follow in the plan's order.
                 let changelog = &stores[usize::from(entry.column.0) - 1].changelog;
                 let sent = self.parts.producer.send(&OutputRecord {
@@ -154,7 +149,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Waits for all delivery reports. Nothing is lost when they do not come: an abort undoes it.
     fn flush(&mut self) -> Result<Delivered, PortError> {
-        sliced(|| self.parts.producer.flush(SLICE), PortErrorClass::RequiresAbort)
+        sliced(|| self.parts.producer.flush(SLICE), PortErrorClass::RequiresAbort).map(|answered| answered.answer)
     }
 
     /// Kafka has said yes: now the rows go into the databases. One that refuses is opened again and restored from its changelog.
@@ -200,18 +195,20 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 }
 
+/// What a call answered, and whether it did so the first time.
+pub(super) struct Answered<T> {
+    pub(super) answer: T,
+    pub(super) at_once: bool,
+}
+
 /// Repeats a call while its time was too short; after the last slice the error has the class `at_end`.
-pub(super) fn sliced<T>(mut call: impl FnMut() -> Result<T, PortError>, at_end: PortErrorClass) -> Result<T, PortError> {
-    let mut slices = 0;
+pub(super) fn sliced<T>(mut call: impl FnMut() -> Result<T, PortError>, at_end: PortErrorClass) -> Result<Answered<T>, PortError> {
+    let mut slice = 1;
     loop {
         match call() {
-            Err(error) if error.is_retriable() => {
-                slices += 1;
-                if slices == SLICES {
-                    return Err(PortError { class: at_end, ..error });
-                }
-            }
-            result => return result,
+            Err(error) if error.is_retriable() && slice == SLICES => return Err(PortError { class: at_end, ..error }),
+            Err(error) if error.is_retriable() => slice += 1,
+            result => return result.map(|answer| Answered { answer, at_once: slice == 1 }),
         }
     }
 }

@@ -101,23 +101,29 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     fn fetch(&mut self) -> Result<(), ThreadError> {
         let (mut came, mut failure) = (0, None);
-        for slot in self.slots.values_mut() {
-            let Slot::Active(active) = slot else { continue };
+        let (now, max_task_idle) = (self.now(), self.parts.settings.max_task_idle);
+        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
             match active.group.fill(&mut self.parts.data) {
                 Ok(entries) => came += entries,
-                Err(error) => failure = Some(error),
+                Err(fault) => failure = Some(fault),
+            }
+            if let Some(partition) = active.group.settle(&self.parts.data, now, max_task_idle) {
+                tracing::warn!(thread = self.parts.name, %partition, "brings nothing though its end is not reached; its task goes on without it");
             }
         }
         self.parts.metrics.consumer_records.inc_by(came as u64);
         match failure {
             None => Ok(()),
-            Some(error) if error.class == PortErrorClass::OffsetOutOfRange => Err(ThreadError::OffsetsLost(error)),
-            Some(error) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
-            Some(error) if error.is_retriable() => {
+            Some((partition, error)) if error.class == PortErrorClass::OffsetOutOfRange => {
+                self.parts.status.set_lost(partition);
+                Err(ThreadError::OffsetsLost(error))
+            }
+            Some((_, error)) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
+            Some((_, error)) if error.is_retriable() => {
                 tracing::warn!(thread = self.parts.name, %error, "fetching");
                 Ok(())
             }
-            Some(error) => Err(ThreadError::Port(error)),
+            Some((_, error)) => Err(ThreadError::Port(error)),
         }
     }
 }

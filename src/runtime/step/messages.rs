@@ -10,7 +10,7 @@ use super::RestoreError;
 use crate::ports::Wake;
 use crate::record::Offset;
 use crate::state::TaskLease;
-use crate::task::TaskPlan;
+use crate::task::{Fill, TaskPlan};
 
 /// One ownership of a token. Every assignment is a new one; what is still said about an old one is ignored.
 #[derive(Clone, Debug)]
@@ -53,7 +53,18 @@ pub struct OpenRequest {
 pub struct OpenedTask {
     /// For which ownership.
     pub opening: Opening,
-    /// The database at the position of the last marker, the next offset of each source partition, and a lineage in case that the
-    /// task has none; or why it must not start.
-    pub result: Result<(TaskLease, Vec<Offset>, Uuid), RestoreError>,
+    /// What the task begins with, or why it must not start.
+    pub result: Result<Opened, RestoreError>,
+}
+
+/// What a task begins with.
+pub struct Opened {
+    /// Its database, at the position of the last marker.
+    pub lease: TaskLease,
+    /// The next offset of each source partition.
+    pub next: Vec<Offset>,
+    /// For a task that never committed.
+    pub lineage: Uuid,
+    /// Stores to fill before it goes on.
+    pub fill: Option<Fill>,
 }

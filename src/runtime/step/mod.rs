@@ -27,7 +27,7 @@ pub(crate) mod sabotage;
 mod stream_thread;
 mod thread_error;
 
-pub use messages::{OpenRequest, OpenedTask, Opening};
+pub use messages::{OpenRequest, Opened, OpenedTask, Opening};
 pub use poison::PoisonPolicy;
 pub use restore_error::RestoreError;
 pub use restorer::StateRestorer;

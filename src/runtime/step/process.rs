@@ -1,12 +1,28 @@
 //! Processing: each active task some records, in turn.
 
+use std::time::Duration;
+
 use super::active_task::Slot;
 use super::poison::DeadLetter;
-use super::stream_thread::{Phase, StreamThread};
-use super::{PoisonPolicy, ThreadError};
+use super::stream_thread::{Message, Phase, StreamThread};
+use super::{PoisonPolicy, ThreadError, ThreadParts};
 use crate::ports::{InputMessage as _, PortError, ThreadPorts, TransactionalProducer as _};
+use crate::processor::ProcessorError;
 use crate::record::OutputRecord;
-use crate::task::{InputRecord, Output, Processed, TaskError};
+use crate::task::{InputRecord, Output, OutputBuffer, Processed, TaskError};
+use crate::topology::TaskId;
+
+/// What ended a row of records that were done.
+enum Pause<M> {
+    /// The task has had its turn, or has no record that may be processed.
+    Over,
+    /// The producer failed.
+    NotSent(PortError),
+    /// A record is at fault.
+    Poisoned { source: usize, message: M, cause: ProcessorError },
+    /// The task is.
+    Failed { task: TaskId, cause: TaskError },
+}
 
 impl<P: ThreadPorts> StreamThread<P> {
     /// Processes what was fetched; answers how many records.
@@ -17,12 +33,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         let tokens: Vec<i32> = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Active(_))).map(|(token, _)| *token).collect();
         let mut processed = 0;
         for token in tokens {
-            for _ in 0..self.parts.settings.records_per_step {
-                match self.process_one(token)? {
-                    true => processed += 1,
-                    false => break,
-                }
-            }
+            processed += self.process_task(token)?;
             if self.phase != Phase::Ready {
                 break;
             }
@@ -30,69 +41,129 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(processed)
     }
 
-    /// One record of one task; false when there is none, or a failure took the transaction with it.
-    fn process_one(&mut self, token: i32) -> Result<bool, ThreadError> {
-        let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { return Ok(false) };
-        let Some((source, message)) = active.group.pop() else { return Ok(false) };
-        let input = InputRecord {
-            offset: message.offset(),
-            timestamp: message.timestamp(),
-            key: message.key(),
-            value: message.value(),
-            headers: message.headers(),
-        };
-        let task_id = active.task.plan().id.clone();
-        let processed = active.task.process(source, input, &mut self.outputs);
-        match processed {
-            Ok(Processed::Done) if self.outputs.is_empty() && self.transaction.is_some() => return Ok(true),
-            Ok(Processed::Done) => {
-                let sent = self.begin_if_needed().and_then(|()| self.send_outputs());
-                let ok = sent.is_ok();
-                self.settle(sent)?;
-                return Ok(ok);
-            }
-            Ok(Processed::Poisoned(cause)) => {
-                let partition = active.task.plan().sources[source].partition.clone();
-                let place = format!("{partition}@{}", message.offset());
-                let dropped = |reason| self.parts.metrics.records_dropped.with_label_values(&[reason]).inc();
-                let sent = match self.parts.settings.poison_policy_of(&partition.topic) {
-                    PoisonPolicy::Stop => {
-                        return Err(ThreadError::Task { task: task_id, cause: TaskError::Poison { place, cause } });
-                    }
-                    PoisonPolicy::Skip => {
-                        dropped("skip");
-                        tracing::warn!(task = %task_id, record = place, error = %cause, "record skipped");
-                        self.begin_if_needed()
-                    }
-                    PoisonPolicy::DeadLetter => {
-                        dropped("dead-letter");
-                        self.parts.metrics.dead_letters.inc();
-                        tracing::warn!(task = %task_id, record = place, error = %cause, "record goes to the dead-letter topic");
-                        let letter = DeadLetter::new(&partition, &message, &cause, self.parts.clock.now());
-                        self.begin_if_needed().and_then(|()| self.parts.producer.send(&letter.record(&message)))
-                    }
-                };
-                let ok = sent.is_ok();
-                if ok && let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) {
-                    active.task.pass(source, message.offset());
+    /// Records of one task, until it has had its turn, has none that may be processed, or a failure took the transaction with it.
+    fn process_task(&mut self, token: i32) -> Result<usize, ThreadError> {
+        if self.slots.get(&token).and_then(Slot::active).is_some_and(|active| active.task.is_filling()) {
+            return self.fill(token).map(|()| 0);
+        }
+        let mut processed = 0;
+        loop {
+            match self.process_while_good(token, &mut processed) {
+                Pause::Over => return Ok(processed),
+                Pause::NotSent(error) => {
+                    self.recover(error)?;
+                    return Ok(processed);
                 }
-                self.settle(sent)?;
-                return Ok(ok);
-            }
-            Err(cause) => {
-                // A store failed, not the record: the task starts again from its last commit, with all of this transaction.
-                tracing::error!(task = %task_id, error = %cause, "task starts again");
-                self.task_failed(token, task_id, cause)?;
+                Pause::Poisoned { source, message, cause } => match self.set_aside(token, source, &message, cause)? {
+                    true => processed += 1,
+                    false => return Ok(processed),
+                },
+                Pause::Failed { task, cause } => {
+                    // A store failed, not the record: the task starts again from its last commit, with all of this transaction.
+                    tracing::error!(%task, error = %cause, "task starts again");
+                    self.task_failed(token, task, cause)?;
+                    return Ok(processed);
+                }
             }
         }
-        Ok(false)
+    }
+
+    fn process_while_good(&mut self, token: i32, processed: &mut usize) -> Pause<Message<P>> {
+        let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { return Pause::Over };
+        while *processed < self.parts.settings.records_per_step {
+            let Some((source, message)) = active.group.pop() else { return Pause::Over };
+            let input = InputRecord {
+                offset: message.offset(),
+                timestamp: message.timestamp(),
+                key: message.key(),
+                value: message.value(),
+                headers: message.headers(),
+            };
+            match active.task.process(source, input, &mut self.outputs) {
+                Ok(Processed::Done) => {
+                    let sent = self.parts.begin(&mut self.transaction).and_then(|()| self.parts.send(&mut self.outputs));
+                    if let Err(error) = sent {
+                        return Pause::NotSent(error);
+                    }
+                    *processed += 1;
+                }
+                Ok(Processed::Poisoned(cause)) => return Pause::Poisoned { source, message, cause },
+                Err(cause) => return Pause::Failed { task: active.task.plan().id.clone(), cause },
+            }
+        }
+        Pause::Over
+    }
+
+    /// A record is at fault: its source's policy decides. False when a failure took the transaction with it.
+    fn set_aside(&mut self, token: i32, source: usize, message: &Message<P>, cause: ProcessorError) -> Result<bool, ThreadError> {
+        let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { return Ok(false) };
+        let task_id = active.task.plan().id.clone();
+        let partition = active.task.plan().sources[source].partition.clone();
+        let place = format!("{partition}@{}", message.offset());
+        let dropped = |reason| self.parts.metrics.records_dropped.with_label_values(&[reason]).inc();
+        let sent = match self.parts.settings.poison_policy_of(&partition.topic) {
+            PoisonPolicy::Stop => {
+                return Err(ThreadError::Task { task: task_id, cause: TaskError::Poison { place, cause } });
+            }
+            PoisonPolicy::Skip => {
+                dropped("skip");
+                tracing::warn!(task = %task_id, record = place, error = %cause, "record skipped");
+                self.begin_if_needed()
+            }
+            PoisonPolicy::DeadLetter => {
+                dropped("dead-letter");
+                self.parts.metrics.dead_letters.inc();
+                tracing::warn!(task = %task_id, record = place, error = %cause, "record goes to the dead-letter topic");
+                let letter = DeadLetter::new(&partition, message, &cause, self.parts.clock.now());
+                self.begin_if_needed().and_then(|()| self.parts.producer.send(&letter.record(message)))
+            }
+        };
+        let ok = sent.is_ok();
+        if ok && let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) {
+            active.task.pass(source, message.offset());
+        }
+        self.settle(sent)?;
+        Ok(ok)
+    }
+
+    pub(super) fn begin_if_needed(&mut self) -> Result<(), PortError> {
+        self.parts.begin(&mut self.transaction)
+    }
+
+    /// Takes the next rows of stores that were added into the transaction; the task processes nothing before they are whole.
+    fn fill(&mut self, token: i32) -> Result<(), ThreadError> {
+        let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { return Ok(()) };
+        match active.task.fill_some() {
+            Ok(()) => {
+                let begun = self.begin_if_needed();
+                self.settle(begun)
+            }
+            Err(cause) => {
+                let task_id = active.task.plan().id.clone();
+                self.task_failed(token, task_id, cause)
+            }
+        }
     }
 
     /// Hands the outputs of finished records to the producer.
     pub(super) fn send_outputs(&mut self) -> Result<(), PortError> {
-        for Output(output) in self.outputs.drain(..) {
-            let topic = self.parts.names.topic(&output.topic);
-            self.parts.producer.send(&OutputRecord {
+        self.parts.send(&mut self.outputs)
+    }
+}
+
+impl<P: ThreadPorts> ThreadParts<P> {
+    fn begin(&mut self, transaction: &mut Option<Duration>) -> Result<(), PortError> {
+        if transaction.is_none() {
+            self.producer.begin()?;
+            *transaction = Some(self.clock.monotonic());
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, outputs: &mut OutputBuffer) -> Result<(), PortError> {
+        for Output(output) in outputs.drain(..) {
+            let topic = self.names.full(&output.topic);
+            self.producer.send(&OutputRecord {
                 topic: &topic,
                 partition: output.partition,
                 key: output.key.as_deref(),

@@ -82,17 +82,14 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn abort(&mut self) -> Result<(), ThreadError> {
         self.outputs.clear();
         if self.transaction.take().is_some() {
-            let mut calls = 0;
-            let abort = || {
-                calls += 1;
-                self.parts.producer.abort(SLICE)
-            };
-            if let Err(error) = sliced(abort, PortErrorClass::Indefinite) {
-                tracing::warn!(thread = self.parts.name, %error, "abort failed");
-                self.start_over();
-                return Ok(());
+            match sliced(|| self.parts.producer.abort(SLICE), PortErrorClass::Indefinite) {
+                Ok(answered) => self.replace_if_late_copies_may_come(answered.at_once),
+                Err(error) => {
+                    tracing::warn!(thread = self.parts.name, %error, "abort failed");
+                    self.start_over();
+                    return Ok(());
+                }
             }
-            self.replace_if_late_copies_may_come(calls == 1);
         }
         self.last_membership_poll = None;
         self.rewind_all()

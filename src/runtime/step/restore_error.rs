@@ -3,7 +3,7 @@
 use crate::ports::PortError;
 use crate::record::{Offset, TopicPartition};
 use crate::state::StoreError;
-use crate::task::StartRefusal;
+use crate::task::{StartRefusal, TaskError};
 
 /// Why a task could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +27,9 @@ pub enum RestoreError {
         /// What is wrong.
         detail: String,
     },
-    /// The topology's stores are not those of the task's state.
-    #[error("the task's state has the stores [{found}], the topology has [{wanted}]: set another application.id to build all views anew")]
-    StoresDiffer {
-        /// In the last marker.
-        found: String,
-        /// In the topology.
-        wanted: String,
-    },
+    /// The task could not be replayed for a store that was added.
+    #[error("added stores cannot be filled: {0}")]
+    Task(#[source] TaskError),
     /// The task has read a topic that the topology does not read any more.
     #[error("the task has read {found}, which the topology does not read any more: set another application.id to build all views anew")]
     SourceRemoved {

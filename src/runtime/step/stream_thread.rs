@@ -8,13 +8,13 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::active_task::Slot;
-use super::{OpenRequest, OpenedTask, Opening, PoisonPolicy, ThreadError};
+use super::{OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
 use crate::metrics::{LagRow, Metrics};
-use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, TransactionalProducer, Wake};
+use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TaskRow, TokenTable};
-use crate::task::{OutputBuffer, PartitionGroup, Task, TaskPlan};
+use crate::task::{OutputBuffer, PartitionGroup, Readiness, Task, TaskPlan};
 use crate::topology::{Names, Topology};
 
 /// How a thread works.
@@ -28,6 +28,9 @@ pub struct StepSettings {
     pub max_dirty_rows: usize,
     /// Records a step processes at most, for each task.
     pub records_per_step: usize,
+    /// So long a task that has records waits for its partitions that are at their ends (Kafka Streams' `max.task.idle.ms`). For a
+    /// partition whose records are on the broker and not yet here it waits in any case.
+    pub max_task_idle: Duration,
     /// What becomes of records that cannot be processed.
     pub poison_policy: PoisonPolicy,
     /// The same for some source topics, by full name.
@@ -44,6 +47,7 @@ impl Default for StepSettings {
             commit_min_interval: Duration::from_millis(20),
             max_dirty_rows: 20_000,
             records_per_step: 1_000,
+            max_task_idle: Duration::ZERO,
             poison_policy: PoisonPolicy::DeadLetter,
             source_poison_policies: BTreeMap::new(),
             #[cfg(test)]
@@ -87,6 +91,9 @@ pub(super) const MEMBERSHIP_POLL: Duration = Duration::from_millis(100);
 
 /// The longest wait: everything that has no wake-up of its own is seen within it.
 const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// The wait between two looks at a group from which an answer is due.
+const HURRIED_WAIT: Duration = Duration::from_millis(5);
 
 /// What a stream thread is made of.
 pub struct ThreadParts<P: ThreadPorts> {
@@ -204,19 +211,21 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Sends what waits for the restorer, and takes over what it has opened.
     fn restore(&mut self) -> Result<(), ThreadError> {
         if self.phase != Phase::ReplaceProducer {
-            self.request_openings()?;
+            self.request_openings();
         }
         while let Ok(OpenedTask { opening, result }) = self.opened.try_recv() {
-            let awaited = matches!(self.slots.get(&opening.token), Some(Slot::Opening(o)) if o.ownership == opening.ownership);
-            if !awaited {
+            let plan = match self.slots.get(&opening.token) {
+                Some(Slot::Opening(awaited, plan)) if awaited.ownership == opening.ownership => plan.clone(),
                 // Dropping a lease gives the database back.
-                continue;
-            }
-            let task_id = self.parts.tokens.task(opening.token).expect("only known tokens are opened").clone();
+                _ => continue,
+            };
+            let task_id = &plan.id;
+            let Opened { lease, next, lineage, fill } = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
             let failed = |cause| ThreadError::Task { task: task_id.clone(), cause };
-            let (lease, next, lineage) = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
-            let plan = self.plan(opening.token).expect("only known tokens are opened");
-            let task = Task::new(plan.clone(), lease, next, lineage).map_err(failed)?;
+            let mut task = Task::new(plan.clone(), lease, next, lineage).map_err(failed)?;
+            if let Some(fill) = fill {
+                task.begin_fill(fill);
+            }
             let positions: Vec<_> = plan.source_partitions().cloned().zip(task.next_offsets().iter().copied()).collect();
             self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
             self.parts.views.publish(task_id.clone(), TaskView::Active(task.database().clone()));
@@ -227,28 +236,27 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    fn request_openings(&mut self) -> Result<(), ThreadError> {
-        let wanted: Vec<Opening> =
-            self.slots.values().filter_map(|slot| if let Slot::Wanted(opening) = slot { Some(opening.clone()) } else { None }).collect();
-        for opening in wanted {
-            let Some(plan) = self.plan(opening.token) else { continue };
+    fn request_openings(&mut self) {
+        for slot in self.slots.values_mut() {
+            let Slot::Wanted(opening, plan) = slot else { continue };
             self.parts.views.publish(plan.id.clone(), TaskView::Restoring);
-            let request = OpenRequest { opening: opening.clone(), plan, reply: self.opened_sender.clone(), wake: self.wake.clone() };
+            let (opening, plan) = (opening.clone(), plan.clone());
+            let request =
+                OpenRequest { opening: opening.clone(), plan: plan.clone(), reply: self.opened_sender.clone(), wake: self.wake.clone() };
             // A full queue is tried again in the next step.
             if self.parts.restorer.try_send(request).is_ok() {
-                self.slots.insert(opening.token, Slot::Opening(opening));
+                *slot = Slot::Opening(opening, plan);
             }
         }
-        Ok(())
     }
 
     /// A new ownership of a token: whatever was there is closed, and its marker will be read again.
     pub(super) fn want(&mut self, token: i32) {
         self.close(token);
         let slot = match self.plan(token) {
-            Some(_) => {
+            Some(plan) => {
                 self.ownerships += 1;
-                Slot::Wanted(Opening::new(token, self.ownerships))
+                Slot::Wanted(Opening::new(token, self.ownerships), plan)
             }
             None => {
                 tracing::warn!(thread = self.parts.name, token, "holds a token of a task that this program does not know; it idles here");
@@ -261,9 +269,16 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Gives a token up. Nothing is committed for it any more.
     pub(super) fn close(&mut self, token: i32) {
         let Some(slot) = self.slots.remove(&token) else { return };
+        // Before the database goes back: whoever takes it publishes the task anew. In ERROR nothing moves any more, and what is here
+        // can still be read.
+        if let Some(task) = self.parts.tokens.task(token)
+            && !matches!(self.parts.status.state(), InstanceState::Error(_))
+        {
+            self.parts.views.withdraw(task);
+        }
         match slot {
             Slot::Unknown => {}
-            Slot::Wanted(opening) | Slot::Opening(opening) => opening.cancel(),
+            Slot::Wanted(opening, _) | Slot::Opening(opening, _) => opening.cancel(),
             Slot::Active(active) => {
                 let partitions: Vec<_> = active.task.plan().source_partitions().cloned().collect();
                 if let Err(error) = self.parts.data.unassign(&partitions) {
@@ -271,15 +286,9 @@ impl<P: ThreadPorts> StreamThread<P> {
                 }
             }
         }
-        // In ERROR nothing moves any more, and what is here can still be read.
-        if let Some(task) = self.parts.tokens.task(token)
-            && !matches!(self.parts.status.state(), InstanceState::Error(_))
-        {
-            self.parts.views.withdraw(task);
-        }
     }
 
-    pub(super) fn plan(&self, token: i32) -> Option<Arc<TaskPlan>> {
+    fn plan(&self, token: i32) -> Option<Arc<TaskPlan>> {
         let task = self.parts.tokens.task(token)?;
         let partitions = self.parts.views.partitions(&task.subtopology)?;
         TaskPlan::new(&self.parts.topology, &self.parts.names, task, partitions).map(Arc::new)
@@ -301,7 +310,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         let now = self.parts.clock.now();
         let mut called = 0;
         let mut outputs = std::mem::take(&mut self.outputs);
-        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
+        for active in self.slots.values_mut().filter_map(Slot::active_mut).filter(|active| !active.task.is_filling()) {
             let task_id = active.task.plan().id.clone();
             let (calls, faults) =
                 active.task.punctuate(now, &mut outputs).map_err(|cause| ThreadError::Task { task: task_id.clone(), cause })?;
@@ -317,17 +326,30 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn next_step(&self, processed: usize) -> Step {
-        let waiting_records = || self.slots.values().any(|slot| matches!(slot, Slot::Active(active) if !active.group.is_empty()));
         match self.phase {
             Phase::Left => Step::Left,
-            Phase::Ready if processed > 0 || waiting_records() => Step::Again,
-            Phase::Ready if self.transaction.is_some() => {
-                let due = self.last_commit + self.parts.settings.commit_min_interval;
-                Step::Wait(due.saturating_sub(self.now()).clamp(Duration::from_millis(1), MAX_WAIT))
-            }
-            Phase::Leaving { .. } => Step::Wait(Duration::from_millis(5)),
-            _ => Step::Wait(MAX_WAIT),
+            Phase::Leaving { .. } => Step::Wait(HURRIED_WAIT),
+            Phase::ReplaceProducer => Step::Wait(MAX_WAIT),
+            Phase::Ready if self.generation_refused => Step::Wait(HURRIED_WAIT),
+            Phase::Ready if processed > 0 => Step::Again,
+            Phase::Ready => self.wait_for_records(),
         }
+    }
+
+    /// Until something must be done though nothing comes: a commit, or the end of the time for which a task lets its records wait.
+    fn wait_for_records(&self) -> Step {
+        let commit = self.transaction.map(|_| self.last_commit + self.parts.settings.commit_min_interval);
+        let mut due = commit.unwrap_or(Duration::MAX);
+        for active in self.slots.values().filter_map(Slot::active) {
+            match active.group.readiness() {
+                _ if active.task.is_filling() && self.transaction.is_none() => return Step::Again,
+                _ if active.task.is_filling() => {}
+                Readiness::Ready if self.generation.is_some() => return Step::Again,
+                Readiness::Waits(until) => due = due.min(until),
+                Readiness::Ready | Readiness::Empty => {}
+            }
+        }
+        Step::Wait(due.saturating_sub(self.now()).clamp(Duration::from_millis(1), MAX_WAIT))
     }
 
     /// Leaves the thread's figures where readers find them; cheap enough for every step that ends in a wait or a commit.
@@ -345,7 +367,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         if self.generation.is_some() {
             self.parts.status.set_tasks(name, rows.collect());
         }
-        let lag = self.slots.values().filter_map(|slot| if let Slot::Active(active) = slot { Some(active) } else { None });
+        let lag = self.slots.values().filter_map(Slot::active);
         let lag = lag.flat_map(|active| self.lag_rows(&active.task, &active.group)).collect();
         self.parts.status.set_lag(name, lag);
     }
@@ -379,13 +401,5 @@ impl<P: ThreadPorts> StreamThread<P> {
             Ok(()) => Ok(()),
             Err(error) => self.recover(error),
         }
-    }
-
-    pub(super) fn begin_if_needed(&mut self) -> Result<(), crate::ports::PortError> {
-        if self.transaction.is_none() {
-            self.parts.producer.begin()?;
-            self.transaction = Some(self.now());
-        }
-        Ok(())
     }
 }

@@ -202,7 +202,7 @@ impl Broker {
     pub(super) fn describe(&self, name: &str) -> Option<TopicInfo> {
         let topic = self.topics.get(name)?;
         let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-        Some(TopicInfo { name: name.into(), partitions, cleanup_policy: topic.cleanup_policy().into() })
+        Some(TopicInfo { name: name.into(), partitions, cleanup_policy: Some(topic.cleanup_policy().into()) })
     }
 
     /// A partition's log.

@@ -73,8 +73,10 @@ impl ChangelogReader for FakeChangelogReader {
         *position = slice.next;
         let records = slice.records.iter().map(|record| LogRecord {
             offset: record.offset,
-            key: record.key.clone().unwrap_or_default(),
+            key: record.key.clone(),
             value: record.value.clone(),
+            timestamp: record.timestamp,
+            headers: record.headers.clone(),
         });
         Ok(Chunk { records: records.collect(), position: Offset(slice.next), at_end: slice.at_end })
     }

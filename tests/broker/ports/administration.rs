@@ -22,7 +22,8 @@ fn topics_are_made_once_described_and_grown() {
     }
     admin.create_topic(&new_topic(&log, 2, "compact")).unwrap();
     admin.create_topic(&new_topic(&source, 1, "delete")).unwrap();
-    let info = |name: &String, partitions, policy: &str| Some(TopicInfo { name: name.clone(), partitions, cleanup_policy: policy.into() });
+    let info =
+        |name: &String, partitions, policy: &str| Some(TopicInfo { name: name.clone(), partitions, cleanup_policy: Some(policy.into()) });
     let missing = format!("{log}.missing");
     assert_eq!(admin.topics(&[&source, &missing, &log]).unwrap(), [info(&source, 1, "delete"), None, info(&log, 2, "compact")]);
     // Made meanwhile by somebody else: not an error, and nothing changes.

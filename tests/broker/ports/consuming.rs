@@ -10,7 +10,7 @@ use viewmill::kafka::KafkaDataConsumer;
 use viewmill::ports::{DataConsumer, Fetched, InputMessage, PortErrorClass, TransactionalProducer};
 use viewmill::record::Offset;
 
-use super::{CALL, application, commit, consumer, deliver, partition, producer, read_to, topic, until, values};
+use super::{CALL, application, commit, consumer, deliver, done, partition, producer, read_to, record, topic, until, values};
 
 #[test]
 fn the_end_carries_its_offset_behind_the_marker_of_the_transaction() {
@@ -88,6 +88,34 @@ fn a_partition_that_is_left_alone_loses_nothing() {
     }
     let (records, _) = read_to(&mut consumer, &left, 20 * 1001);
     assert_eq!(values(&records), (0..20_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_partition_that_is_left_alone_takes_a_bounded_amount_of_memory() {
+    let app = application();
+    let topic = topic(&app, "t", 2);
+    let (left, read) = (partition(&topic, 0), partition(&topic, 1));
+    let mut producer = producer(&app);
+    // 20 MB that no compression makes small.
+    let mut random = fastrand::Rng::with_seed(1);
+    for place in [&left, &read] {
+        producer.begin().unwrap();
+        for _ in 0..20_000 {
+            let value: String = (0..1_000).map(|_| random.alphanumeric()).collect();
+            producer.send(&record(&topic, place.partition, "key", &value)).unwrap();
+        }
+        until(|| done(producer.flush(CALL)));
+        until(|| done(producer.commit(CALL)));
+    }
+    let mut consumer = KafkaDataConsumer::new(&app).unwrap();
+    consumer.assign(&[(left.clone(), Offset(0)), (read.clone(), Offset(0))]).unwrap();
+    assert_eq!(read_to(&mut consumer, &read, 20_001).0.len(), 20_000, "the other one is not held up");
+    // One call takes what waits in the queue: 2 MiB, and the fetches that were under way when it became full.
+    let mut waiting = VecDeque::new();
+    let count = consumer.fetch(&left, 100_000, &mut waiting).unwrap();
+    assert!((1..=3_500).contains(&count), "{count} records of 1 kB wait");
+    drop(waiting);
+    assert_eq!(read_to(&mut consumer, &left, 20_001).0.len(), 20_000 - count);
 }
 
 #[test]

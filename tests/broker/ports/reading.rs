@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use viewmill::kafka::KafkaChangelogReader;
+use viewmill::kafka::{KafkaChangelogReader, KafkaProducer, KafkaSettings};
 use viewmill::ports::{ChangelogReader, Chunk, TransactionalProducer};
 use viewmill::record::{Offset, TopicPartition};
 
@@ -21,14 +21,20 @@ fn read_to_end(reader: &mut KafkaChangelogReader, place: &TopicPartition) -> Chu
     all
 }
 
-#[test]
-fn the_position_passes_what_leaves_no_record() {
+/// A changelog partition with three committed records at 0 to 2, and three of a transaction that is still open at 4 to 6.
+fn half_committed() -> (KafkaSettings, TopicPartition, KafkaProducer) {
     let app = application();
     let topic = topic(&app, "changelog", 1);
-    let place = partition(&topic, 0);
     let mut producer = producer(&app);
     commit(&mut producer, &topic, 0, 0, 3);
     deliver(&mut producer, &topic, 0, 3, 3);
+    (app, partition(&topic, 0), producer)
+}
+
+#[test]
+fn the_position_passes_what_leaves_no_record() {
+    let (app, place, mut producer) = half_committed();
+    let topic = place.topic.to_string();
     producer.abort(CALL).unwrap();
     producer.begin().unwrap();
     let mut tombstone = record(&topic, 0, "key", "");
@@ -44,7 +50,7 @@ fn the_position_passes_what_leaves_no_record() {
     assert_eq!(all.records.iter().map(|record| record.offset.0).collect::<Vec<_>>(), [1, 2, 8]);
     assert_eq!((all.position, all.at_end), (Offset(10), true));
     assert_eq!(all.records[2].value, None);
-    assert_eq!(all.records[0].key, b"key");
+    assert_eq!(all.records[0].key.as_deref(), Some(&b"key"[..]));
 
     // At the end it stays at the end, without data; new data is found by the next read.
     let again = reader.read(&place, Duration::from_millis(100)).unwrap();
@@ -62,12 +68,8 @@ fn the_position_passes_what_leaves_no_record() {
 
 #[test]
 fn an_open_transaction_holds_the_stable_end_but_not_the_end() {
-    let app = application();
-    let topic = topic(&app, "changelog", 1);
-    let place = partition(&topic, 0);
-    let mut producer = producer(&app);
-    commit(&mut producer, &topic, 0, 0, 3);
-    deliver(&mut producer, &topic, 0, 3, 3);
+    let (app, place, mut producer) = half_committed();
+    let topic = place.topic.to_string();
     let mut reader = KafkaChangelogReader::new(&app).unwrap();
     let bounds = reader.bounds(&place).unwrap();
     assert_eq!((bounds.start, bounds.stable_end, bounds.end), (Offset(0), Offset(4), Offset(7)));

@@ -178,22 +178,37 @@ fn a_paused_member_loses_its_tokens_and_hears_of_it_when_it_polls() {
     assert_eq!(held(&heard[0]).len(), 2);
 }
 
-#[test]
-fn a_static_member_rejoins_silently_and_fresh_metadata_would_let_a_stale_owner_commit() {
-    // The seed decides how long the JoinGroup is stuck; those runs count in which it came after the session.
-    let mut reproduced = 0;
-    for seed in 0..20 {
+/// A member that has all tokens, and whose next JoinGroup is stuck while a second member joins; the seed decides for how long.
+struct StuckJoin {
+    cluster: FakeCluster,
+    old: FakeMembership,
+    /// What the old member was told when it got the tokens.
+    before: Generation,
+    new: FakeMembership,
+}
+
+impl StuckJoin {
+    fn new(seed: u64, tokens: i32, join: impl Fn(&FakeCluster, &str) -> FakeMembership) -> Self {
         let cluster = FakeCluster::new(seed, ManualClock::at(Timestamp(1_000_000)));
-        cluster.create_compacted_topic(TASKS, 4);
+        cluster.create_compacted_topic(TASKS, tokens);
         cluster.create_topic(OUT, 1, &[]);
-        let mut old = fixed(&cluster, "old", "1");
-        let events = old.poll(NOW).expect("poll");
-        let before = captured(&events);
-        let mut new = fixed(&cluster, "new", "2");
+        let mut old = join(&cluster, "old");
+        let before = captured(&old.poll(NOW).expect("poll"));
+        let mut new = join(&cluster, "new");
         new.poll(NOW).expect("poll");
         cluster.set_faults(Faults::none().with(FaultKind::JoinHeld, 1.0));
         cluster.tick();
         cluster.set_faults(Faults::none());
+        StuckJoin { cluster, old, before, new }
+    }
+}
+
+#[test]
+fn a_static_member_rejoins_silently_and_fresh_metadata_would_let_a_stale_owner_commit() {
+    // Those runs count in which the JoinGroup came after the session.
+    let mut reproduced = 0;
+    for seed in 0..20 {
+        let StuckJoin { cluster, mut old, before, mut new } = StuckJoin::new(seed, 4, |cluster, name| fixed(cluster, name, name));
         let mut taken = Vec::new();
         for _ in 0..24 {
             cluster.advance(secs(1));
@@ -221,15 +236,7 @@ fn a_static_member_rejoins_silently_and_fresh_metadata_would_let_a_stale_owner_c
 fn a_static_member_can_keep_its_tokens_over_a_time_in_which_another_had_them() {
     let mut reproduced = 0;
     for seed in 0..40 {
-        let cluster = FakeCluster::new(seed, ManualClock::at(Timestamp(1_000_000)));
-        cluster.create_compacted_topic(TASKS, 1);
-        let mut old = fixed(&cluster, "old", "1");
-        let before = captured(&old.poll(NOW).expect("poll"));
-        let mut new = fixed(&cluster, "new", "2");
-        new.poll(NOW).expect("poll");
-        cluster.set_faults(Faults::none().with(FaultKind::JoinHeld, 1.0));
-        cluster.tick();
-        cluster.set_faults(Faults::none());
+        let StuckJoin { cluster, mut old, before, mut new } = StuckJoin::new(seed, 1, |cluster, name| fixed(cluster, name, name));
         let mut taken = Vec::new();
         for _ in 0..22 {
             cluster.advance(Duration::from_millis(500));
@@ -257,15 +264,7 @@ fn a_static_member_can_keep_its_tokens_over_a_time_in_which_another_had_them() {
 fn a_dynamic_member_whose_join_came_late_is_told_that_all_is_lost() {
     let mut reproduced = 0;
     for seed in 0..20 {
-        let cluster = FakeCluster::new(seed, ManualClock::at(Timestamp(1_000_000)));
-        cluster.create_compacted_topic(TASKS, 2);
-        let mut old = dynamic(&cluster, "old");
-        old.poll(NOW).expect("poll");
-        let mut new = dynamic(&cluster, "new");
-        new.poll(NOW).expect("poll");
-        cluster.set_faults(Faults::none().with(FaultKind::JoinHeld, 1.0));
-        cluster.tick();
-        cluster.set_faults(Faults::none());
+        let StuckJoin { cluster, mut old, mut new, .. } = StuckJoin::new(seed, 2, dynamic);
         let mut taken = Vec::new();
         for _ in 0..24 {
             cluster.advance(secs(1));

@@ -192,7 +192,7 @@ fn topics_are_described_made_once_and_grown() {
     admin.grow_topic(LOG, 1).expect("it has as many");
     let found = admin.topics(&[LOG, "none"]).expect("topics");
     let info = found[0].as_ref().expect("exists");
-    assert_eq!((info.partitions, info.cleanup_policy.as_str(), &found[1]), (3, "compact", &None));
+    assert_eq!((info.partitions, info.cleanup_policy.as_deref(), &found[1]), (3, Some("compact"), &None));
     assert_eq!(admin.grow_topic("none", 1).expect_err("unknown").class, PortErrorClass::UnknownTopic);
     cluster.set_reachable(false);
     assert!(admin.cluster_id().expect_err("nobody answers").is_retriable());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::parts::{NodeDef, NodeKind, Parts};
+use super::super::parts::{NodeDef, NodeKind, Parts};
 use crate::processor::{EdgeId, PunctuationType};
 
 /// Writes all sub-topologies with their sources, processors, sinks and stores.
@@ -12,7 +12,8 @@ pub(super) fn text(parts: &Parts) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "  Sub-topology: {}", subtopology.name);
         for source in subtopology.sources.iter().map(|at| &parts.sources[*at]) {
-            let _ = writeln!(out, "    Source: {} (topics: {})", source.name, source.topics.join(", "));
+            let topics: Vec<String> = source.topics.iter().map(ToString::to_string).collect();
+            let _ = writeln!(out, "    Source: {} (topics: {})", source.name, topics.join(", "));
             let _ = writeln!(out, "      --> {}", readers(parts, source.edge));
         }
         for node in subtopology.nodes.iter().map(|at| &parts.nodes[*at]) {

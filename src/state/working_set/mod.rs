@@ -11,6 +11,11 @@
 //! Rows are shared (`Arc`): the journal, the answer to the processor and the set hold one copy. After a commit the rows stay as a
 //! cache until there are too many of them.
 
+mod ranges;
+
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,6 +23,7 @@ use std::sync::Arc;
 use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 
+use super::index::{IndexScratch, StoreIndex};
 use super::{Batch, Change, Column, StoreError, TaskDatabase};
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
 
@@ -38,6 +44,8 @@ pub(crate) trait ErasedStore: Send {
     fn dirty_rows(&self) -> usize;
     /// Appends the rows that wait for the commit.
     fn collect(&self, batch: &mut Batch) -> Result<(), StoreError>;
+    /// Appends what the rows that wait for the commit make of the store's indexes.
+    fn collect_indexes(&mut self, batch: &mut Batch) -> Result<(), StoreError>;
     /// The commit is done: nothing waits any more.
     fn settle(&mut self);
     /// The commit failed: what was not committed is forgotten.
@@ -46,6 +54,8 @@ pub(crate) trait ErasedStore: Send {
 
 struct Row<V> {
     value: Option<Arc<V>>,
+    /// What the database has, while the row is dirty and the store has indexes: their old rows follow from it.
+    committed: Option<Arc<V>>,
     /// Differs from the database.
     dirty: bool,
     /// Its value before the current record is in the journal.
@@ -62,6 +72,8 @@ struct Undo<V> {
 pub(crate) struct TypedStore<K, V> {
     name: String,
     column: Column,
+    indexes: Vec<StoreIndex<K, V>>,
+    scratch: IndexScratch,
     database: Arc<TaskDatabase>,
     /// By encoded key. Rows leave only when no record and no commit is open, so that their indexes hold meanwhile.
     rows: IndexMap<Box<[u8]>, Row<V>, DefaultHashBuilder>,
@@ -74,10 +86,12 @@ pub(crate) struct TypedStore<K, V> {
 }
 
 impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
-    pub(crate) fn new(name: String, column: Column, database: Arc<TaskDatabase>) -> Self {
+    pub(crate) fn new(name: String, column: Column, indexes: Vec<StoreIndex<K, V>>, database: Arc<TaskDatabase>) -> Self {
         TypedStore {
             name,
             column,
+            indexes,
+            scratch: IndexScratch::default(),
             database,
             rows: IndexMap::default(),
             dirty: Vec::new(),
@@ -123,13 +137,16 @@ impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
         let mut found = None;
         self.database.database().get(self.column, &self.key, &mut |bytes| found = Some(codec::decode_row::<V>(bytes)))?;
         let value = found.transpose().map_err(|e| self.codec_error(e))?.map(Arc::new);
-        let row = Row { value, dirty: false, journaled: false };
+        let row = Row { value, committed: None, dirty: false, journaled: false };
         Ok(self.rows.insert_full(self.key.as_slice().into(), row).0)
     }
 
     fn set(&mut self, index: usize, value: Option<Arc<V>>) {
         let row = &mut self.rows[index];
         let old = std::mem::replace(&mut row.value, value);
+        if !row.dirty && !self.indexes.is_empty() {
+            row.committed = old.clone();
+        }
         if !row.journaled {
             row.journaled = true;
             self.journal.push(Undo { row: index, value: old, dirty: row.dirty });
@@ -159,7 +176,9 @@ impl<K: StoreKey, V: StoreValue> ErasedStore for TypedStore<K, V> {
 
     fn undo_record(&mut self) {
         for undo in self.journal.drain(..) {
-            self.rows[undo.row] = Row { value: undo.value, dirty: undo.dirty, journaled: false };
+            let row = &mut self.rows[undo.row];
+            let committed = row.committed.take().filter(|_| undo.dirty);
+            *row = Row { value: undo.value, committed, dirty: undo.dirty, journaled: false };
         }
         self.dirty.truncate(self.dirty_before_record);
     }
@@ -194,9 +213,25 @@ impl<K: StoreKey, V: StoreValue> ErasedStore for TypedStore<K, V> {
         Ok(())
     }
 
+    fn collect_indexes(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+        if self.indexes.is_empty() {
+            return Ok(());
+        }
+        for at in &self.dirty {
+            let (bytes, row) = self.rows.get_index(*at).expect("rows stay while they are dirty");
+            let key = codec::decode_whole_key::<K>(bytes).map_err(|e| self.codec_error(e))?;
+            for index in &self.indexes {
+                self.scratch.delta(index, (&key, bytes), row.committed.as_deref(), row.value.as_deref(), batch);
+            }
+        }
+        Ok(())
+    }
+
     fn settle(&mut self) {
         for index in self.dirty.drain(..) {
-            self.rows[index].dirty = false;
+            let row = &mut self.rows[index];
+            row.dirty = false;
+            row.committed = None;
         }
         self.dirty_before_record = 0;
         if self.rows.len() > CACHED_ROWS {
@@ -209,93 +244,5 @@ impl<K: StoreKey, V: StoreValue> ErasedStore for TypedStore<K, V> {
         self.dirty.clear();
         self.journal.clear();
         self.dirty_before_record = 0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::MemoryDatabase;
-
-    fn store() -> TypedStore<String, u64> {
-        let database = TaskDatabase::new(Arc::new(MemoryDatabase::default())).unwrap();
-        TypedStore::new("counts".into(), Column(1), Arc::new(database))
-    }
-
-    fn key(name: &str) -> String {
-        name.to_string()
-    }
-
-    #[test]
-    fn a_failed_record_leaves_no_trace() {
-        let mut store = store();
-        store.replace(&key("a"), Some(1)).unwrap();
-        store.keep_record();
-        store.replace(&key("a"), Some(2)).unwrap();
-        store.replace(&key("a"), None).unwrap();
-        store.replace(&key("b"), Some(3)).unwrap();
-        store.undo_record();
-        assert_eq!(store.get(&key("a")).unwrap().as_deref(), Some(&1));
-        assert_eq!(store.get(&key("b")).unwrap(), None);
-        let mut batch = Batch::default();
-        store.collect(&mut batch).unwrap();
-        assert_eq!(batch.len(), 1, "only the row of the record that was kept waits for the commit");
-    }
-
-    #[test]
-    fn a_row_is_written_once_a_commit() {
-        let mut store = store();
-        for n in 0..10 {
-            store.replace(&key("a"), Some(n)).unwrap();
-            store.keep_record();
-        }
-        let mut batch = Batch::default();
-        store.collect(&mut batch).unwrap();
-        assert_eq!(batch.len(), 1);
-        store.database.database().write(&batch).unwrap();
-        store.settle();
-        assert_eq!(store.dirty_rows(), 0);
-        store.discard();
-        assert_eq!(store.get(&key("a")).unwrap().as_deref(), Some(&9), "read back from the database");
-    }
-
-    #[test]
-    fn what_was_not_committed_is_forgotten() {
-        let mut store = store();
-        store.replace(&key("a"), Some(1)).unwrap();
-        store.keep_record();
-        store.discard();
-        assert_eq!(store.get(&key("a")).unwrap(), None);
-        assert_eq!(store.dirty_rows(), 0);
-    }
-
-    #[test]
-    fn a_change_tells_old_and_new_and_a_refused_one_changes_nothing() {
-        let mut store = store();
-        let change = store.try_change::<StoreError>(&key("a"), |row| {
-            *row = Some(5);
-            Ok(())
-        });
-        assert_eq!(change.unwrap(), Change { old: None, new: Some(Arc::new(5)) });
-        let refused = store.try_change::<StoreError>(&key("a"), |row| {
-            *row = None;
-            Err(store_error())
-        });
-        assert!(refused.is_err());
-        assert_eq!(store.get(&key("a")).unwrap().as_deref(), Some(&5));
-    }
-
-    fn store_error() -> StoreError {
-        StoreError::OutOfSequence { path: String::new(), found: 0, wanted: 0 }
-    }
-
-    #[test]
-    fn a_row_too_large_is_found_in_its_record() {
-        let database = TaskDatabase::new(Arc::new(MemoryDatabase::default())).unwrap();
-        let mut store = TypedStore::<String, String>::new("texts".into(), Column(1), Arc::new(database));
-        store.replace(&key("a"), Some("x".repeat(50))).unwrap();
-        assert!(store.check_record(100).is_ok());
-        store.replace(&key("b"), Some("x".repeat(100))).unwrap();
-        assert!(store.check_record(100).unwrap_err().to_string().contains("store texts"));
     }
 }

@@ -1,0 +1,154 @@
+//! Any store over HTTP, as JSON: what there is, a key, a list, who has a key.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use warp::http::StatusCode;
+use warp::reply::Response;
+use warp::{Filter as _, Rejection};
+
+use super::engine_routes::{json as json_reply, local};
+use super::{Problem, Query, Routes, param, query, with_freshness};
+use crate::query::{Item, ItemRange, ItemRow, ItemValue, Page, Read, Scope, StoreInfo, Views};
+
+/// The rows of a page when no limit is given.
+const DEFAULT_LIMIT: usize = 50;
+
+/// `/v1/stores` and what lies below.
+pub(super) fn inspect_routes(views: &Views) -> Routes {
+    let (listing, one, list, owning) = (views.clone(), views.clone(), views.clone(), views.clone());
+    let stores = query().and_then(move |query: Query| {
+        let views = listing.clone();
+        async move { stores(&views, query).await.map_err(Rejection::from) }
+    });
+    let item = param("store").and(param("key")).and(query()).and_then(move |store, key, query| {
+        let views = one.clone();
+        async move { item(&views, store, key, query).await.map_err(Rejection::from) }
+    });
+    let items = param("store").and(query()).and_then(move |store, query| {
+        let views = list.clone();
+        async move { items(&views, store, query).await.map_err(Rejection::from) }
+    });
+    let owner = param("store").and(param("key")).and(query()).and_then(move |store, key, query| {
+        let views = owning.clone();
+        async move { owner(&views, store, key, query).await.map_err(Rejection::from) }
+    });
+    Routes::new()
+        .get("/v1/stores", stores)
+        .get("/v1/stores/{store}/items/{key}", item)
+        .get("/v1/stores/{store}/items", items)
+        .get("/v1/stores/{store}/owner/{key}", owner)
+}
+
+/// A row of `/v1/stores`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoreJson {
+    name: std::sync::Arc<str>,
+    kind: &'static str,
+    subtopology: std::sync::Arc<str>,
+    changelog: String,
+    indexes: Vec<std::sync::Arc<str>>,
+    partitions_here: Vec<i32>,
+    restoring: Vec<i32>,
+}
+
+async fn stores(views: &Views, query: Query) -> Result<Response, Problem> {
+    query.only(&["scope"])?;
+    let row = |info: StoreInfo| StoreJson {
+        name: info.name,
+        kind: if info.keyed { "keyed" } else { "partial" },
+        subtopology: info.subtopology,
+        changelog: info.changelog,
+        indexes: info.indexes,
+        partitions_here: info.partitions_here,
+        restoring: info.restoring,
+    };
+    let rows: Vec<StoreJson> = views.stores().await?.into_iter().map(row).collect();
+    local(&query, || json_reply(StatusCode::OK, &json!({ "stores": rows })))
+}
+
+async fn item(views: &Views, store: String, key: String, query: Query) -> Result<Response, Problem> {
+    let mut faults = Faults(query.only(&["scope"]).err());
+    let scope = faults.scope(&query);
+    faults.end()?;
+    let answer = views.item(&store, &key, &Read { scope }).await?;
+    let Item { key, value } = &answer.value;
+    let body = match value {
+        ItemValue::One(Some(value)) => json!({ "key": key, "value": value }),
+        ItemValue::Each(rows) if !rows.is_empty() => {
+            let values: Vec<Value> = rows.iter().map(|(partition, value)| json!({ "partition": partition, "value": value })).collect();
+            json!({ "key": key, "values": values })
+        }
+        _ => return Err(Problem::not_found("key-not-found", format!("store {store} has no row of the key {key}"))),
+    };
+    Ok(with_freshness(json_reply(StatusCode::OK, &body), &answer))
+}
+
+async fn items(views: &Views, store: String, query: Query) -> Result<Response, Problem> {
+    let parameters = ["prefix", "from", "to", "index", "limit", "cursor", "scope"];
+    let mut faults = Faults(query.only(&parameters).err());
+    let text = |name| query.get(name).map(String::from);
+    let (scope, limit) = (faults.scope(&query), faults.limit(&query));
+    let range = ItemRange { index: text("index"), prefix: text("prefix"), from: text("from"), to: text("to") };
+    let list = match views.item_list(&store, &range)? {
+        Ok(list) => Some(list),
+        Err(found) => {
+            found.into_iter().for_each(|(name, detail)| faults.add(name, detail));
+            None
+        }
+    };
+    faults.end()?;
+    let Some(list) = list else { return Err(Problem::internal()) };
+    let partial = list.is_partial();
+    let answer = views.items(list, &Page::at(limit, text("cursor")), &Read { scope }).await?;
+    let (rows, next) = &answer.value;
+    let row = |row: &ItemRow| match partial {
+        true => json!({ "key": row.key, "partition": row.partition, "value": row.value }),
+        false => json!({ "key": row.key, "value": row.value }),
+    };
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    Ok(with_freshness(json_reply(StatusCode::OK, &json!({ "items": rows, "nextCursor": next })), &answer))
+}
+
+async fn owner(views: &Views, store: String, key: String, query: Query) -> Result<Response, Problem> {
+    query.only(&[])?;
+    let owner = views.owner_of(&store, &key).await?;
+    let body = json!({ "partition": owner.task.partition, "task": owner.task.to_string(), "here": owner.here });
+    Ok(json_reply(StatusCode::OK, &body))
+}
+
+/// What is wrong with a query string, all at once.
+struct Faults(Option<Problem>);
+
+impl Faults {
+    fn add(&mut self, parameter: &str, detail: impl Into<String>) {
+        let begun = self.0.take().unwrap_or_else(|| Problem::validation_failed("the query string has faults"));
+        self.0 = Some(begun.with_error(format!("?{parameter}"), "invalid-value", detail));
+    }
+
+    fn scope(&mut self, query: &Query) -> Scope {
+        match query.get("scope") {
+            None | Some("all") => Scope::All,
+            Some("local") => Scope::Local,
+            Some(_) => {
+                self.add("scope", "must be one of all, local");
+                Scope::All
+            }
+        }
+    }
+
+    fn limit(&mut self, query: &Query) -> usize {
+        let Some(text) = query.get("limit") else { return DEFAULT_LIMIT };
+        match text.parse() {
+            Ok(limit) if (1..=Page::MAX_LIMIT).contains(&limit) => limit,
+            _ => {
+                self.add("limit", format!("must be a number from 1 to {}", Page::MAX_LIMIT));
+                DEFAULT_LIMIT
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Problem> {
+        self.0.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,141 @@
+//! Finding the last marker of a task, and deciding how it starts.
+
+use super::changelogs::{Remaining, Restoring};
+use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
+use crate::ports::ChangelogReader;
+use crate::record::{Offset, TopicPartition};
+use crate::runtime::step::RestoreError;
+use crate::state::{Marker, TaskPosition};
+use crate::task::{LogView, PlannedStore, StartDecision, TaskPlan, decide_start};
+
+/// The task log as far as it was read.
+pub(super) struct ReadingLog {
+    committed: Option<Offset>,
+    from: Offset,
+    position: Offset,
+    marker: Option<(Offset, Marker)>,
+}
+
+impl ReadingLog {
+    fn take_markers(&mut self, token: &TopicPartition, chunk: crate::ports::Chunk) -> Result<(), RestoreError> {
+        for record in chunk.records.iter().filter(|record| record.key.as_deref() == Some(Marker::KEY)) {
+            let read = Marker::decode(record.value.as_deref().unwrap_or_default());
+            let failed = |e: crate::codec::CodecError| RestoreError::Marker {
+                partition: token.clone(),
+                offset: record.offset,
+                detail: e.to_string(),
+            };
+            self.marker = Some((record.offset, read.map_err(failed)?));
+        }
+        self.position = chunk.position.max(self.position);
+        Ok(())
+    }
+}
+
+impl<R: ChangelogReader> StateRestorer<R> {
+    pub(super) fn locate(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        let token = self.token_partition(job);
+        // The offset first: what is read of the log afterwards is at least as new.
+        let committed = self.reader.committed(&token)?;
+        let bounds = self.reader.bounds(&token)?;
+        if committed.is_some_and(|offset| bounds.end < offset) {
+            return self.start(job, LogView { committed, marker: None, bounds });
+        }
+        let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0)));
+        self.reader.open(&token, from)?;
+        job.stage = Stage::ReadLog(ReadingLog { committed, from, position: from, marker: None });
+        Ok(None)
+    }
+
+    pub(super) fn read_log(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        let token = self.token_partition(job);
+        let Stage::ReadLog(log) = &mut job.stage else { return Ok(None) };
+        let chunk = self.reader.read(&token, READ_WAIT)?;
+        let at_end = chunk.at_end;
+        log.take_markers(&token, chunk)?;
+        if !at_end {
+            return Ok(None);
+        }
+        let bounds = self.reader.bounds(&token)?;
+        // A marker may lie above the last stable offset, for an instant after its commit or while somebody's transaction
+        // is open; and the committed offset may be an older one than its, since a late copy can move it back.
+        if log.position < bounds.stable_end || bounds.stable_end < bounds.end {
+            return Err(Failure::Later);
+        }
+        self.reader.close(&token);
+        if log.marker.is_none() && log.from > bounds.start {
+            // A late offset commit of an aborted transaction pointed at its marker: the last one lies further back.
+            self.reader.open(&token, bounds.start)?;
+            (log.from, log.position) = (bounds.start, bounds.start);
+            return Ok(None);
+        }
+        let view = LogView { committed: log.committed, marker: log.marker.take(), bounds };
+        job.stage = Stage::Locate;
+        self.start(job, view)
+    }
+
+    fn start(&mut self, job: &mut Job, log: LogView) -> Result<Option<Opened>, Failure> {
+        let plan = job.request.plan.clone();
+        let (name, columns) = (plan.name(), plan.columns());
+        // Held by another thread of this process until that has closed the task.
+        let Some(mut lease) = self.directory.lease(&name, &columns)? else { return Err(Failure::Later) };
+        let mut local = lease.database().position();
+        let decision = decide_start(local.as_ref(), &log);
+        tracing::debug!(task = name, ?decision, "start decided");
+        let decided = match decision {
+            StartDecision::UseAsIs => "as_is",
+            StartDecision::CatchUp => "catch_up",
+            StartDecision::RestoreAll => "restore",
+            StartDecision::FirstStart => "first_start",
+            StartDecision::SetAside => {
+                tracing::error!(task = name, "local state belongs to another history; it is put aside and restored from the changelog");
+                let Some(new) = self.directory.start_over(lease, &name, &columns, true)? else { return Err(Failure::Later) };
+                (lease, local) = (new, None);
+                "set_aside"
+            }
+            StartDecision::Refuse(refusal) => return Err(Failure::Final(refusal.into())),
+        };
+        let Some((marker_offset, marker)) = log.marker else {
+            self.metrics.task_starts.with_label_values(&[decided]).inc();
+            return self.begin_index(job, Half { lease, marker: None, new_stores: Vec::new() });
+        };
+        check_sources(&plan, &marker)?;
+        if log.committed != Some(marker_offset.next()) {
+            tracing::warn!(task = name, committed = ?log.committed, marker = %marker_offset, "the last marker is not where the committed offset points; the marker counts");
+        }
+        let new_stores = self.new_stores(&plan, &marker)?;
+        let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), &marker));
+        let left_over = new_stores.iter().filter_map(|(store, last)| Some(Remaining::whole(store, (*last)?)));
+        let remaining = known.chain(left_over).collect();
+        let target = (decision != StartDecision::UseAsIs).then(|| TaskPosition {
+            marker: marker.clone(),
+            marker_offset,
+            applied_at: self.clock.now(),
+        });
+        let half = Half { lease, marker: Some(marker), new_stores };
+        job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, remaining)?));
+        self.metrics.task_starts.with_label_values(&[decided]).inc();
+        Ok(None)
+    }
+
+    /// The stores that the marker does not name: added since, or not filled to the end. With each the last offset of its changelog,
+    /// if an earlier time left something there.
+    fn new_stores(&mut self, plan: &TaskPlan, marker: &Marker) -> Result<Vec<(PlannedStore, Option<Offset>)>, Failure> {
+        let removed = marker.changelogs.keys().filter(|name| plan.stores.iter().all(|store| store.name != **name));
+        removed.for_each(|store| {
+            tracing::warn!(task = plan.name(), store, "the topology does not have this store any more; its changelog stays")
+        });
+        let mut new = Vec::new();
+        for store in plan.stores.iter().filter(|store| !marker.changelogs.contains_key(&store.name)) {
+            let bounds = self.reader.bounds(&store.changelog)?;
+            new.push((store.clone(), (bounds.end > bounds.start).then(|| Offset(bounds.end.0 - 1))));
+        }
+        Ok(new)
+    }
+}
+
+/// A source that is new begins at its beginning; one that is gone would leave rows that nothing explains.
+fn check_sources(plan: &TaskPlan, marker: &Marker) -> Result<(), RestoreError> {
+    let removed = marker.sources.keys().find(|read| plan.source_partitions().all(|planned| planned != *read));
+    removed.map_or(Ok(()), |found| Err(RestoreError::SourceRemoved { found: found.clone() }))
+}

@@ -1,0 +1,222 @@
+//! Opens tasks: finds the last marker, decides how to start, reads changelogs, makes indexes and fills stores that are new.
+//!
+//! ```text
+//!  Locate ──► ReadLog ──► decide ──► Restore ──► Index ──► Replay ──► opened
+//!  committed   task log     │        changelogs   new       new
+//!  offset      to its end   └► refused            indexes   stores
+//! ```
+//!
+//! A machine like the stream thread: each step does one piece of work and tells how long to wait before the next. It runs on a
+//! thread of its own, because it asks Kafka questions that take time.
+
+mod changelogs;
+mod locate;
+mod replaying;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, TryRecvError};
+
+use self::changelogs::Restoring;
+use self::locate::ReadingLog;
+use self::replaying::Replaying;
+use super::restore_error::{Failure, RestoreError};
+use super::{OpenRequest, Opened, OpenedTask};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::ports::ChangelogReader;
+use crate::record::{Offset, TopicPartition};
+use crate::state::{Marker, StateDirectory, TaskLease};
+use crate::task::{Fill, IndexBuild, PlannedStore, TaskPlan};
+
+/// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+
+/// How long one read of a log waits.
+const READ_WAIT: Duration = Duration::from_millis(100);
+
+/// How far an opening is.
+enum Stage {
+    /// The last marker must be located.
+    Locate,
+    /// The task log is read to its stable end.
+    ReadLog(ReadingLog),
+    /// Changelogs are read up to what the marker names.
+    Restore(Box<Restoring>),
+    /// Indexes are made.
+    Index(VecDeque<IndexBuild>, Box<Half>),
+    /// Sources are replayed for stores that are new.
+    Replay(Box<Replaying>),
+}
+
+/// A task whose rows are here.
+struct Half {
+    lease: TaskLease,
+    /// The last marker of the task, if it ever committed.
+    marker: Option<Marker>,
+    /// Stores that the marker does not name, with the end of what their changelogs hold of an earlier time.
+    new_stores: Vec<(PlannedStore, Option<Offset>)>,
+}
+
+struct Job {
+    request: OpenRequest,
+    stage: Stage,
+    failures: u32,
+}
+
+impl Job {
+    /// It has begun, and holds what no second job for its token may have.
+    fn has_begun(&self) -> bool {
+        !matches!(self.stage, Stage::Locate)
+    }
+}
+
+/// Opens tasks, one piece of work a step.
+pub struct StateRestorer<R> {
+    reader: R,
+    directory: StateDirectory,
+    task_log: Arc<str>,
+    requests: Receiver<OpenRequest>,
+    jobs: VecDeque<Job>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+}
+
+impl<R: ChangelogReader> StateRestorer<R> {
+    /// A restorer that serves these requests.
+    pub fn new(
+        reader: R,
+        directory: StateDirectory,
+        task_log: impl Into<Arc<str>>,
+        requests: Receiver<OpenRequest>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
+        StateRestorer { reader, directory, task_log: task_log.into(), requests, jobs: VecDeque::new(), clock, metrics }
+    }
+
+    /// Does a piece of work; answers how long to wait before the next, `None` when all senders of requests are gone.
+    pub fn step(&mut self) -> Option<Duration> {
+        loop {
+            match self.requests.try_recv() {
+                Ok(request) => self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 }),
+                Err(TryRecvError::Empty) => break,
+                // Nobody is left to take an answer.
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        }
+        let Some(mut job) = self.jobs.pop_front() else {
+            return Some(IDLE_WAIT);
+        };
+        if job.request.opening.is_cancelled() {
+            self.let_go(&job);
+            return Some(Duration::ZERO);
+        }
+        let mut wait = Duration::ZERO;
+        match self.advance(&mut job) {
+            Ok(None) => self.jobs.push_back(job),
+            Ok(Some(opened)) => self.answer(job, Ok(opened)),
+            Err(Failure::Later) => {
+                job.failures += 1;
+                // The others get their turn; a single one does not spin.
+                wait = Duration::from_millis(if self.jobs.is_empty() { u64::from(job.failures.min(10)) * 10 } else { 1 });
+                self.jobs.push_back(job);
+            }
+            Err(Failure::Final(error)) => {
+                self.let_go(&job);
+                self.metrics.task_starts.with_label_values(&["refused"]).inc();
+                self.answer(job, Err(error));
+            }
+        }
+        Some(wait)
+    }
+
+    /// Waits as a step asked for; a request ends the wait.
+    pub fn wait(&mut self, at_most: Duration) {
+        if let Ok(request) = self.requests.recv_timeout(at_most) {
+            self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 });
+        }
+    }
+
+    fn answer(&mut self, job: Job, result: Result<Opened, RestoreError>) {
+        let Job { request: OpenRequest { opening, reply, wake, .. }, .. } = job;
+        // The thread may be gone; then the lease goes back with the message.
+        let _ = reply.try_send(OpenedTask { opening, result });
+        wake();
+    }
+
+    /// Stops reading for a job that ends early.
+    fn let_go(&mut self, job: &Job) {
+        let open: Vec<TopicPartition> = match &job.stage {
+            Stage::Locate | Stage::Index(..) => Vec::new(),
+            Stage::ReadLog(_) => vec![self.token_partition(job)],
+            Stage::Restore(restoring) => restoring.open_changelog().cloned().into_iter().collect(),
+            Stage::Replay(replaying) => replaying.open_sources().cloned().collect(),
+        };
+        open.iter().for_each(|partition| self.reader.close(partition));
+    }
+
+    fn token_partition(&self, job: &Job) -> TopicPartition {
+        TopicPartition::new(self.task_log.clone(), job.request.opening.token)
+    }
+
+    /// One piece of work for a job; answers the task when it is open. A stage that fails for now is left as it was.
+    fn advance(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        match &mut job.stage {
+            // Another thread of this process that has lost the token, and does not know it yet, lets go when it hears of it.
+            Stage::Locate
+                if self.jobs.iter().any(|other| other.has_begun() && other.request.opening.token == job.request.opening.token) =>
+            {
+                Err(Failure::Later)
+            }
+            Stage::Locate => self.locate(job),
+            Stage::ReadLog(_) => self.read_log(job),
+            Stage::Restore(restoring) if !restoring.is_done() => self.restore_some(job),
+            Stage::Restore(_) => self.finish_restore(job),
+            Stage::Index(..) => self.index_some(job),
+            Stage::Replay(replaying) if !replaying.is_done() => self.replay_some(job),
+            Stage::Replay(_) => self.finish_replay(job),
+        }
+    }
+
+    /// The rows are here: what is derived from them comes next.
+    fn begin_index(&mut self, job: &mut Job, half: Half) -> Result<Option<Opened>, Failure> {
+        let pending = IndexBuild::pending(&job.request.plan, half.lease.database())?;
+        job.stage = Stage::Index(pending, Box::new(half));
+        Ok(None)
+    }
+
+    fn index_some(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        let Stage::Index(pending, half) = &mut job.stage else { return Ok(None) };
+        if let Some(build) = pending.front_mut() {
+            if build.step(half.lease.database())? {
+                tracing::info!(task = job.request.plan.name(), index = build.name(), "index is whole");
+                pending.pop_front();
+            }
+            return Ok(None);
+        }
+        let Stage::Index(_, half) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
+        match half.marker.is_some() && !half.new_stores.is_empty() {
+            true => self.begin_replay(job, *half),
+            false => self.opened(&job.request.plan.clone(), *half, None).map(Some),
+        }
+    }
+
+    /// The task is open.
+    fn opened(&mut self, plan: &TaskPlan, half: Half, fill: Option<Fill>) -> Result<Opened, Failure> {
+        let next = self.next_offsets(plan, half.marker.as_ref())?;
+        Ok(Opened { lease: half.lease, next, lineage: uuid::Uuid::new_v4(), fill })
+    }
+
+    /// Where each source partition goes on: from the marker, else from the log's beginning.
+    fn next_offsets(&mut self, plan: &TaskPlan, marker: Option<&Marker>) -> Result<Vec<Offset>, Failure> {
+        plan.source_partitions()
+            .map(|partition| match marker.and_then(|marker| marker.sources.get(partition)) {
+                Some(next) => Ok(*next),
+                None => Ok(self.reader.bounds(partition)?.start),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! One process of an application on the fake cluster: its stream threads and its restorer, stepped by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam::channel::bounded;
+
+use crate::clock::{Clock, ManualClock};
+use crate::metrics::Metrics;
+use crate::query::ViewRegistry;
+use crate::runtime::step::{StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
+use crate::runtime::{InstanceStatus, TokenTable};
+use crate::state::{MemoryDisk, StateDirectory};
+use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, MemberConfig};
+use crate::topology::{Names, TaskId, Topology};
+
+/// What all processes of an application run.
+#[derive(Clone)]
+pub(super) struct Program {
+    pub(super) cluster: FakeCluster,
+    pub(super) clock: ManualClock,
+    pub(super) topology: Topology,
+    pub(super) names: Names,
+    /// Of the one sub-topology.
+    pub(super) partitions: i32,
+    pub(super) settings: StepSettings,
+    pub(super) metrics: Metrics,
+}
+
+/// A process that runs.
+pub(super) struct Running {
+    /// Those that have not left the group yet.
+    threads: Vec<StreamThread<FakePorts>>,
+    restorer: StateRestorer<FakeChangelogReader>,
+    pub(super) views: ViewRegistry,
+    pub(super) status: InstanceStatus,
+    stop: Arc<AtomicBool>,
+}
+
+impl Program {
+    pub(super) fn tasks(&self) -> impl Iterator<Item = TaskId> + use<> {
+        let subtopology = self.topology.subtopologies()[0].name.clone();
+        (0..self.partitions).map(move |partition| TaskId { subtopology: subtopology.clone(), partition })
+    }
+
+    /// Starts a process on its disk, with so many stream threads; they are static members if `fixed`.
+    pub(super) fn start(&self, name: &str, disk: &MemoryDisk, threads: usize, fixed: bool) -> Running {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let (requests, served) = bounded(64);
+        let directory = StateDirectory::unlocked(Box::new(disk.clone()));
+        let (views, stop, status) = (ViewRegistry::default(), Arc::new(AtomicBool::new(false)), InstanceStatus::new(clock.clone()));
+        views.set_partitions(self.topology.subtopologies()[0].name.clone(), self.partitions);
+        let names: Vec<String> = (1..=threads).map(|thread| format!("{name}-{thread}")).collect();
+        status.set_joining(names.iter().cloned());
+        let tokens = Arc::new(TokenTable::of(self.tasks()));
+        let thread = |thread: String| {
+            let config = match fixed {
+                true => MemberConfig::fixed(name, &thread),
+                false => MemberConfig::dynamic(name),
+            };
+            StreamThread::new(ThreadParts {
+                membership: self.cluster.membership(&self.names.application_id, config, &self.names.task_log()),
+                data: self.cluster.data_consumer(),
+                producer: self.cluster.producer(&thread),
+                name: thread,
+                settings: self.settings.clone(),
+                topology: self.topology.clone(),
+                names: self.names.clone(),
+                tokens: tokens.clone(),
+                restorer: requests.clone(),
+                views: views.clone(),
+                status: status.clone(),
+                metrics: self.metrics.clone(),
+                clock: clock.clone(),
+                stop: stop.clone(),
+            })
+        };
+        let threads = names.into_iter().map(thread).collect();
+        let reader = self.cluster.changelog_reader(&self.names.application_id);
+        let restorer = StateRestorer::new(reader, directory, self.names.task_log(), served, clock.clone(), self.metrics.clone());
+        Running { threads, restorer, views, status, stop }
+    }
+}
+
+impl Running {
+    /// One step of the restorer and of each thread; false when all threads have left.
+    pub(super) fn step(&mut self) -> Result<bool, ThreadError> {
+        self.restorer.step();
+        let mut failed = None;
+        self.threads.retain_mut(|thread| match thread.step() {
+            Ok(Step::Left) => false,
+            Ok(_) => true,
+            Err(error) => {
+                failed = Some(error);
+                true
+            }
+        });
+        failed.map_or(Ok(!self.threads.is_empty()), Err)
+    }
+
+    /// What SIGTERM does.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
