@@ -1,6 +1,7 @@
 //! One running instance: it reaches Kafka, sees that its topics are there, and runs its threads. The only place that plugs `kafka`
 //! into `runtime`.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,14 +10,18 @@ use std::time::Duration;
 use crossbeam::channel::bounded;
 
 use super::config::{Config, Guarantee};
+use super::members_thread::MembersThread;
+use super::not_ready::NotReady;
 use crate::clock::{Clock, SystemClock};
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
-use crate::metrics::Metrics;
-use crate::ports::{PortError, PortErrorClass};
+use crate::metrics::{Metrics, Versions};
+use crate::ports::PortError;
 use crate::query::{InstanceId, ViewRegistry, Views};
 use crate::runtime::step::{PoisonPolicy, StateRestorer, StepSettings, StreamThread, ThreadError, ThreadParts};
-use crate::runtime::{InstanceStatus, OnEnd, ProvisionError, ThreadEnd, Threads, TokenError, TokenTable, TopicSettings, provision};
-use crate::state::{MemoryBudget, StateDirectory, StoreError};
+use crate::runtime::{
+    InstanceStatus, MemberIdentity, Members, OnEnd, StoreSampler, ThreadEnd, Threads, TokenTable, TopicSettings, known_labels, provision,
+};
+use crate::state::{MemoryBudget, ROCKSDB_VERSION, StateDirectory, StoreError};
 use crate::topology::{Names, Topology};
 
 /// Why an instance cannot be started at all.
@@ -62,23 +67,26 @@ pub struct Instance {
     pub metrics: Metrics,
     /// Readers of its stores.
     pub views: Views,
+    /// The members of the application.
+    pub members: Members,
     stop: Arc<AtomicBool>,
     threads: Arc<Mutex<Option<Threads>>>,
+    members_thread: Arc<Mutex<Option<MembersThread>>>,
     connector: JoinHandle<()>,
     fenced: Arc<AtomicBool>,
 }
 
 impl Instance {
-    /// Locks the state directory and begins to reach Kafka, for as long as that takes. `http_listen` goes into the lock, for
-    /// the message that a second process gets.
-    pub fn start(config: &Config, topology: Topology, http_listen: &str) -> Result<Instance, InstanceError> {
+    /// Locks the state directory and begins to reach Kafka, for as long as that takes. `http` is where its server listens: it goes
+    /// into the lock, for the message that a second process gets, and to the other members.
+    pub fn start(config: &Config, topology: Topology, http: SocketAddr) -> Result<Instance, InstanceError> {
         if let Some(refusal) = refusals(config).into_iter().next() {
             return Err(refusal);
         }
         let application = &config.application;
-        let holder = format!("process {} (http {http_listen})", std::process::id());
+        let holder = format!("process {} (http {http})", std::process::id());
         let budget = MemoryBudget::new(config.state.memory_mib as usize);
-        let directory = StateDirectory::lock(&application.state_dir, &application.id, &holder, budget)?;
+        let directory = StateDirectory::lock(&application.state_dir, &application.id, &holder, budget.clone())?;
         let instance_id = match &application.instance_id {
             Some(id) => id.clone(),
             None => StateDirectory::instance_id(&application.state_dir)?,
@@ -86,34 +94,42 @@ impl Instance {
         let settings = kafka_settings(config, &instance_id);
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let metrics = Metrics::new(&crate::kafka::librdkafka_version(), clock.clone());
+        let names = Names::new(&application.id, &application.topic_prefix);
+        let versions = Versions { librdkafka: &crate::kafka::librdkafka_version(), rocksdb: ROCKSDB_VERSION };
+        let metrics = Metrics::new(versions, clock.clone());
+        metrics.begin_at_zero(&known_labels(&topology, &names));
         let status = InstanceStatus::new(clock.clone());
         metrics.watch(Arc::new(status.clone()));
         let registry = ViewRegistry::default();
         let lag_status = status.clone();
         let lag = Arc::new(move |task: &_| lag_status.task_lag(task));
         let names = Names::new(&application.id, &application.topic_prefix);
-        let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, InstanceId(instance_id.as_str().into()));
+        let id = InstanceId(instance_id.as_str().into());
+        let members = Members::new(identity(config, id.clone(), http), registry.clone(), clock.clone());
+        let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, members.owners(), id, &metrics);
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let threads = Arc::new(Mutex::new(None));
+        let (threads, members_thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
         let connector = Connector {
             names,
             topics: topic_settings(config, &topology),
             step: step_settings(config, &topology),
             stream_threads: config.processing.stream_threads,
             threads: threads.clone(),
+            members: members.clone(),
+            members_thread: members_thread.clone(),
             status: status.clone(),
             metrics: metrics.clone(),
             fenced: fenced.clone(),
             stop: stop.clone(),
             directory,
+            budget,
             registry,
             settings,
             topology,
             clock,
         };
         let connector = thread::Builder::new().name("connect".into()).spawn(move || connector.run())?;
-        Ok(Instance { status, metrics, views, stop, threads, connector, fenced })
+        Ok(Instance { status, metrics, views, members, stop, threads, members_thread, connector, fenced })
     }
 
     /// True when another process runs with this instance's id.
@@ -126,13 +142,16 @@ impl Instance {
         self.status.set_stopping();
         self.stop.store(true, Ordering::Release);
         self.leave_connector();
-        match self.threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let stopped = match self.threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(threads) => {
                 threads.stop();
                 threads.join(STOP_WITHIN)
             }
             None => true,
-        }
+        };
+        // Last: until here it tells the others of each task that it lets go.
+        let farewell = self.members_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(MembersThread::stop);
+        stopped && farewell
     }
 
     /// Waits for the connector, but not for a call to Kafka that nobody answers: it ends by itself, and starts nothing any more.
@@ -155,6 +174,15 @@ pub(super) fn refusals(config: &Config) -> Vec<InstanceError> {
     let at_least_once = (config.processing.guarantee == Guarantee::AtLeastOnce).then_some(InstanceError::AtLeastOnce);
     let properties = kafka_settings(config, "check").check().err().map(InstanceError::Properties);
     [no_broker, at_least_once, properties].into_iter().flatten().collect()
+}
+
+fn identity(config: &Config, instance: InstanceId, http: SocketAddr) -> MemberIdentity {
+    MemberIdentity {
+        instance,
+        url: config.http.advertised_url(http).into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        run: uuid::Uuid::new_v4().to_string(),
+    }
 }
 
 /// What all clients of an instance begin with.
@@ -190,45 +218,6 @@ fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
     }
 }
 
-/// Why the topics are not ready.
-enum NotReady {
-    /// Kafka is not there yet, or not there any more.
-    Later(String),
-    /// A person must change something.
-    Never(String),
-}
-
-impl From<PortError> for NotReady {
-    fn from(error: PortError) -> Self {
-        match error.class {
-            // Another instance gives tokens their meaning at this moment: what it gave is read at the next attempt.
-            PortErrorClass::FencedProducer | PortErrorClass::RequiresAbort | PortErrorClass::Indefinite | PortErrorClass::Retriable => {
-                NotReady::Later(error.to_string())
-            }
-            _ => NotReady::Never(error.to_string()),
-        }
-    }
-}
-
-impl From<ProvisionError> for NotReady {
-    fn from(error: ProvisionError) -> Self {
-        match error {
-            ProvisionError::Port(error) => error.into(),
-            faults => NotReady::Never(faults.to_string()),
-        }
-    }
-}
-
-impl From<TokenError> for NotReady {
-    fn from(error: TokenError) -> Self {
-        match error {
-            TokenError::Port(error) => error.into(),
-            TokenError::Unstable { .. } => NotReady::Later(error.to_string()),
-            other => NotReady::Never(other.to_string()),
-        }
-    }
-}
-
 /// Reaches Kafka and starts the threads.
 struct Connector {
     names: Names,
@@ -236,11 +225,14 @@ struct Connector {
     step: StepSettings,
     stream_threads: usize,
     threads: Arc<Mutex<Option<Threads>>>,
+    members: Members,
+    members_thread: Arc<Mutex<Option<MembersThread>>>,
     status: InstanceStatus,
     metrics: Metrics,
     fenced: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     directory: StateDirectory,
+    budget: MemoryBudget,
     registry: ViewRegistry,
     settings: KafkaSettings,
     topology: Topology,
@@ -302,6 +294,10 @@ impl Connector {
     }
 
     fn start_threads(&self, tokens: TokenTable, started: &mut Option<Threads>) -> Result<(), String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let (status, clock) = (self.status.clone(), self.clock.clone());
+        let members = MembersThread::start(self.members.clone(), &self.names.members(), &self.settings, status, clock);
+        *self.members_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(members.map_err(|e| text(&e))?);
         let tokens = Arc::new(tokens);
         let (requests, served) = bounded(1_024);
         let mut threads = Threads::new(self.stop.clone());
@@ -313,7 +309,6 @@ impl Connector {
                 fenced.store(true, Ordering::Release);
             }
         });
-        let text = |error: &dyn std::fmt::Display| error.to_string();
         for (n, name) in (1..).zip(&names) {
             let settings = self.settings.for_thread(n.to_string());
             let machine = StreamThread::<KafkaPorts>::new(ThreadParts {
@@ -337,7 +332,10 @@ impl Connector {
         let reader = KafkaChangelogReader::new(&self.settings).map_err(|e| text(&e))?;
         let restorer =
             StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone());
-        threads.start_restorer("restore-1", restorer, self.status.clone()).map_err(|e| text(&e))?;
+        let activity = self.metrics.activities.thread("restore-1");
+        threads.start_restorer("restore-1", restorer, activity, self.status.clone()).map_err(|e| text(&e))?;
+        let sampler = StoreSampler::new(&self.topology, self.registry.clone(), self.budget.clone(), self.metrics.clone());
+        threads.start_sampler(sampler).map_err(|e| text(&e))?;
         *started = Some(threads);
         Ok(())
     }

@@ -6,6 +6,8 @@ pub mod config;
 mod exit;
 mod instance;
 mod logging;
+mod members_thread;
+mod not_ready;
 mod online_check;
 mod run;
 mod topic_feed;

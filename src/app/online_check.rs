@@ -138,7 +138,7 @@ fn missing_topic_rights(needed: &TopicsNeeded, inspection: &Inspection, access: 
 fn rights_for(topic: &TopicNeeded, grows: bool) -> Vec<Right> {
     match topic.role {
         TopicRole::Source => vec![Right::Read],
-        TopicRole::Repartition | TopicRole::Changelog => vec![Right::Read, Right::Write],
+        TopicRole::Repartition | TopicRole::Changelog | TopicRole::Members => vec![Right::Read, Right::Write],
         TopicRole::DeadLetters | TopicRole::Sink => vec![Right::Write],
         TopicRole::TaskLog if grows => vec![Right::Read, Right::Write, Right::Alter],
         TopicRole::TaskLog => vec![Right::Read, Right::Write],
@@ -153,6 +153,7 @@ fn purpose(role: TopicRole) -> &'static str {
         TopicRole::DeadLetters => "dead-letter topic",
         TopicRole::Sink => "output topic",
         TopicRole::TaskLog => "task log",
+        TopicRole::Members => "members topic",
     }
 }
 

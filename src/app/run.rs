@@ -31,7 +31,7 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
     let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
-    let instance = Instance::start(config, topology, &address.to_string())?;
+    let instance = Instance::start(config, topology, address)?;
     let state_dir = config.application.state_dir.clone();
     // For scripts and tests: which port a free one was.
     fs::write(state_dir.join("http.addr"), format!("{address}\n"))?;
@@ -41,6 +41,7 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
         clock: Arc::new(SystemClock::default()),
         instance: instance.views.instance().clone(),
         views: instance.views.clone(),
+        members: instance.members.clone(),
         topology: descriptions.into(),
         disk: DiskCheck::new(move || probe_disk(&state_dir)),
     };

@@ -1,6 +1,6 @@
 //! The routes that every application has: probes, metrics, and what the engine does.
 //!
-//! They tell of this instance alone (`scope=local`).
+//! They tell of this instance alone (`scope=local`), but for `/v1/members`.
 
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use warp::reply::{self, Response};
 use warp::{Filter, Rejection, Reply};
 
 use super::inspect_routes::inspect_routes;
+use super::members_route::MembersJson;
 use super::readiness::{DiskCheck, checks};
 use super::{Problem, Query, Routes, query};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::query::{InstanceId, Views};
 use crate::record::Timestamp;
-use crate::runtime::{InstanceStatus, LagReport, LagVerdict, TaskRow};
+use crate::runtime::{InstanceStatus, LagReport, LagVerdict, Members, TaskRow};
 
 /// What the engine's routes tell of.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Engine {
     pub instance: InstanceId,
     /// The stores, for inspection.
     pub views: Views,
+    /// The members of the application.
+    pub members: Members,
     /// What runs, in each format.
     pub topology: Arc<[TopologyText]>,
     /// Whether the state directory can be written.
@@ -50,7 +53,7 @@ pub struct TopologyText {
     pub text: String,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/topology`, and the stores below `/v1/stores`.
+/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/members`, `/v1/topology`, and the stores below `/v1/stores`.
 pub fn engine_routes(engine: Engine) -> Routes {
     Routes::new()
         .get("/livez", with(&engine, &[], |_, _| async { Ok(json(StatusCode::OK, &Live { live: true })) }))
@@ -58,6 +61,7 @@ pub fn engine_routes(engine: Engine) -> Routes {
         .get("/metrics", with(&engine, &[], |engine, _| async move { Ok(text(METRICS_TYPE, engine.metrics.render())) }))
         .get("/v1/tasks", with(&engine, &["scope"], |engine, query| async move { local(&query, || tasks(&engine)) }))
         .get("/v1/lag", with(&engine, &["scope"], |engine, query| async move { local(&query, || lag(&engine)) }))
+        .get("/v1/members", with(&engine, &[], |engine, _| async move { Ok(members(&engine)) }))
         .get("/v1/topology", with(&engine, &["format"], |engine, query| async move { topology(&engine, &query) }))
         .and(inspect_routes(&engine.views))
 }
@@ -122,6 +126,10 @@ fn one_of(parameter: &str, words: &[&str]) -> Problem {
     Problem::validation_failed("the query string has faults").with_error(format!("?{parameter}"), "invalid-value", detail)
 }
 
+fn members(engine: &Engine) -> Response {
+    json(StatusCode::OK, &MembersJson::new(engine.members.rows()))
+}
+
 /// A row of `/v1/tasks`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -153,7 +161,10 @@ fn tasks(engine: &Engine) -> Response {
         state: row.state,
         instance: engine.instance.0.clone(),
         thread: row.thread,
-        restore_remaining: (row.state == "active").then_some(0),
+        restore_remaining: match (row.state, &row.task) {
+            ("active", _) => Some(0),
+            (_, task) => task.as_ref().and_then(|task| engine.metrics.restore.remaining_of(&task.to_string())),
+        },
     };
     let mut rows = engine.status.tasks();
     rows.sort_by_key(|row| row.token);

@@ -127,14 +127,10 @@ impl Faults {
     }
 
     fn scope(&mut self, query: &Query) -> Scope {
-        match query.get("scope") {
-            None | Some("all") => Scope::All,
-            Some("local") => Scope::Local,
-            Some(_) => {
-                self.add("scope", "must be one of all, local");
-                Scope::All
-            }
-        }
+        query.try_scope().unwrap_or_else(|detail| {
+            self.add("scope", detail);
+            Scope::All
+        })
     }
 
     fn limit(&mut self, query: &Query) -> usize {

@@ -1,6 +1,7 @@
 //! Problem documents (RFC 9457): what every error looks like to a client.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ struct Inner {
     errors: Vec<FieldError>,
     members: Map<String, Value>,
     headers: HeaderMap,
+    /// The answer is a redirect: the server there has the same path.
+    elsewhere: Option<Arc<str>>,
 }
 
 /// One of several faults of a request.
@@ -45,7 +48,16 @@ impl Problem {
             errors: Vec::new(),
             members: Map::new(),
             headers: HeaderMap::new(),
+            elsewhere: None,
         }))
+    }
+
+    /// 307: the same request has an answer at another server, under `url`.
+    pub(super) fn elsewhere(code: &'static str, detail: impl Into<String>, url: Arc<str>) -> Self {
+        let mut problem = Self::new(500, code, detail);
+        problem.0.status = StatusCode::TEMPORARY_REDIRECT;
+        problem.0.elsewhere = Some(url);
+        problem
     }
 
     /// 400: the request cannot be understood.
@@ -121,6 +133,11 @@ impl Problem {
     /// What went wrong this time.
     pub fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    /// The other server's URL, when this is a redirect.
+    pub(super) fn other_server(&self) -> Option<&str> {
+        self.0.elsewhere.as_deref()
     }
 
     /// The document. `instance` is the path of the request.

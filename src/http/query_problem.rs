@@ -1,7 +1,9 @@
 //! What a client is told when a read has no answer.
 
+use serde_json::json;
+
 use super::Problem;
-use crate::query::QueryError;
+use crate::query::{MissingTask, QueryError, TaskOwner};
 
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
@@ -10,12 +12,13 @@ impl From<QueryError> for Problem {
             Problem::validation_failed("the query string has faults").with_error(parameter, "invalid-value", detail.clone())
         };
         match error {
-            QueryError::Restoring { .. } | QueryError::NotJoined => Problem::restoring(detail),
+            QueryError::Restoring { .. } | QueryError::RestoringElsewhere { .. } | QueryError::NotJoined => Problem::restoring(detail),
             QueryError::NotHere { .. } => Problem::owner_unreachable(detail),
-            QueryError::Partial { missing } => {
-                let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-                Problem::new(503, "partial", detail).retry_after(1).with("missing", missing)
+            QueryError::Elsewhere { task, instance, url } => {
+                let owner = json!({"instance": &*instance.0, "url": &*url});
+                Problem::elsewhere("owner-elsewhere", detail, url).with("task", task.to_string()).with("owner", owner)
             }
+            QueryError::Partial { missing } => partial(detail, &missing),
             QueryError::Overloaded => Problem::overloaded(detail),
             QueryError::Key(_) | QueryError::NoOwner { .. } => Problem::validation_failed(detail),
             QueryError::Cursor(_) => faulty("?cursor"),
@@ -30,19 +33,64 @@ impl From<QueryError> for Problem {
     }
 }
 
+/// 503; with `Retry-After` only when what is missing may come by itself.
+fn partial(detail: String, missing: &[MissingTask]) -> Problem {
+    let row = |missing: &MissingTask| {
+        let owner = missing.owner.member().map(|(instance, url)| json!({"instance": &*instance.0, "url": url}));
+        json!({
+            "task": missing.task.to_string(),
+            "subtopology": &*missing.task.subtopology,
+            "partition": missing.task.partition,
+            "state": missing.owner.state(),
+            "owner": owner,
+        })
+    };
+    let problem = Problem::new(503, "partial", detail).with("missing", missing.iter().map(row).collect::<Vec<_>>());
+    match missing.iter().all(|missing| matches!(missing.owner, TaskOwner::Active { .. })) {
+        true => problem,
+        false => problem.retry_after(1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::{InstanceId, Owners};
     use crate::state::StoreError;
+    use crate::topology::TaskId;
+
+    #[test]
+    fn a_partial_read_names_what_is_missing_and_who_has_it() {
+        let tasks = [0, 1].map(|partition| TaskId { subtopology: "orders".into(), partition });
+        let owners = Owners::new(|task| match task.partition {
+            0 => TaskOwner::Active { instance: InstanceId("b".into()), url: "http://b:1".into() },
+            _ => TaskOwner::Unknown,
+        });
+        let document = |tasks: &[TaskId]| {
+            let problem = Problem::from(owners.partial(tasks.to_vec()));
+            let retries = problem.clone().answer(None).headers().contains_key("retry-after");
+            (serde_json::from_str::<serde_json::Value>(&problem.document(None)).unwrap(), retries)
+        };
+        let (both, retries) = document(&tasks);
+        let expected = json!([
+            {"task": "orders_0", "subtopology": "orders", "partition": 0, "state": "active", "owner": {"instance": "b", "url": "http://b:1"}},
+            {"task": "orders_1", "subtopology": "orders", "partition": 1, "state": "unknown", "owner": null},
+        ]);
+        assert_eq!((&both["missing"], &both["code"], retries), (&expected, &json!("partial"), true));
+        assert!(!document(&tasks[..1]).1, "to wait brings nothing when another instance has it");
+    }
 
     #[test]
     fn each_reason_has_its_status_and_code() {
         let task = serde_json::json!({"subtopology": "orders", "partition": 3});
         let task = || serde_json::from_value(task.clone()).unwrap();
+        let b = || InstanceId("b".into());
         for (error, status, code) in [
             (QueryError::Restoring { task: task() }, 503, "restoring"),
             (QueryError::NotHere { task: task() }, 503, "owner-unreachable"),
-            (QueryError::Partial { missing: vec![task()] }, 503, "partial"),
+            (QueryError::RestoringElsewhere { task: task(), instance: b() }, 503, "restoring"),
+            (QueryError::Elsewhere { task: task(), instance: b(), url: "http://b:1".into() }, 307, "owner-elsewhere"),
+            (QueryError::Partial { missing: Vec::new() }, 503, "partial"),
             (QueryError::NotJoined, 503, "restoring"),
             (QueryError::Overloaded, 429, "overloaded"),
             (QueryError::Key("too long".into()), 400, "validation-failed"),

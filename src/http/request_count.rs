@@ -40,8 +40,8 @@ impl RequestCount {
 
     fn count(&mut self, code: &str) {
         self.counted = true;
-        self.metrics.http_requests.with_label_values(&[self.method, self.route, code]).inc();
-        self.metrics.http_duration.with_label_values(&[self.method, self.route]).observe(self.began.elapsed().as_secs_f64());
+        self.metrics.http.requests.with_label_values(&[self.method, self.route, code]).inc();
+        self.metrics.http.duration.with_label_values(&[self.method, self.route]).observe(self.began.elapsed().as_secs_f64());
     }
 }
 
@@ -57,8 +57,8 @@ impl Drop for RequestCount {
 pub(super) fn begin_at_zero(metrics: &Metrics, endpoints: &[Endpoint]) {
     for endpoint in endpoints {
         let (method, route) = (label(&endpoint.method), endpoint.template.text);
-        drop(metrics.http_duration.with_label_values(&[method, route]));
-        ["200", "500"].iter().for_each(|code| drop(metrics.http_requests.with_label_values(&[method, route, code])));
+        drop(metrics.http.duration.with_label_values(&[method, route]));
+        ["200", "500"].iter().for_each(|code| drop(metrics.http.requests.with_label_values(&[method, route, code])));
     }
 }
 

@@ -19,7 +19,7 @@ use super::request_count::{self, RequestCount};
 use super::routes::{Endpoint, Found, PathParams, RouteTable};
 use super::server::ServerSettings;
 use super::template::Params;
-use super::{Problem, Query};
+use super::{Problem, Query, redirect};
 use crate::metrics::Metrics;
 
 /// Longer paths with query strings are refused.
@@ -58,13 +58,14 @@ impl hyper::service::Service<Request<Incoming>> for HttpService {
 impl Inner {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         let mut count = RequestCount::begin(self.metrics.clone(), request.method());
-        let path = request.uri().path().to_string();
+        let uri = request.uri().clone();
         let mut response = match self.route(request, &mut count).await {
             Ok(response) => response,
-            Err(problem) => problem.answer(Some(&path)),
+            Err(problem) => problem.answer(Some(uri.path())),
         };
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            *response.body_mut() = problem.document(Some(&path)).into();
+            *response.body_mut() = problem.document(Some(uri.path())).into();
+            redirect::complete(&mut response, &problem, &uri);
         }
         complete(&mut response);
         count.end(response.status());

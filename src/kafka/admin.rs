@@ -162,6 +162,9 @@ impl KafkaAdmin {
     }
 }
 
+/// The topic setting that says how far in the future a record's time may lie.
+const TIME_LIMIT: &str = "message.timestamp.after.max.ms";
+
 impl Admin for KafkaAdmin {
     fn cluster_id(&mut self) -> Result<Option<String>, PortError> {
         const OPERATION: &str = "ask for the cluster's id";
@@ -192,6 +195,11 @@ impl Admin for KafkaAdmin {
             match result {
                 Ok(_) => self.wait_for(OPERATION, &topic.name, topic.partitions)?,
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => self.wait_for(OPERATION, &topic.name, 1)?,
+                // Brokers before 3.6 do not know it, and take any time.
+                Err((_, RDKafkaErrorCode::InvalidConfig)) if topic.settings.iter().any(|(name, _)| name == TIME_LIMIT) => {
+                    let settings = topic.settings.iter().filter(|(name, _)| name != TIME_LIMIT).cloned().collect();
+                    return self.create_topic(&NewTopic { settings, ..topic.clone() });
+                }
                 Err((name, code)) => return Err(from_code(OPERATION, &name, code)),
             }
         }

@@ -46,7 +46,20 @@ impl KafkaChangelogReader {
     /// `Fatal` when librdkafka refuses the settings.
     pub fn new(settings: &KafkaSettings) -> Result<Self, PortError> {
         let reader = KafkaDataConsumer::with_config(&settings.changelog_reader(), format!("{}/changelog", settings.member_name()))?;
-        Ok(KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None })
+        Ok(Self::with_reader(settings, reader))
+    }
+
+    /// A reader for the members topic, which is followed for as long as the instance runs.
+    ///
+    /// # Errors
+    /// `Fatal` when librdkafka refuses the settings.
+    pub fn for_members(settings: &KafkaSettings) -> Result<Self, PortError> {
+        let reader = KafkaDataConsumer::with_config(&settings.members_reader(), format!("{}/members", settings.member_name()))?;
+        Ok(Self::with_reader(settings, reader))
+    }
+
+    fn with_reader(settings: &KafkaSettings, reader: KafkaDataConsumer) -> Self {
+        KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None }
     }
 
     fn uncommitted(&mut self) -> Result<&KafkaDataConsumer, PortError> {

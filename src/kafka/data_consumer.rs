@@ -245,10 +245,16 @@ impl DataConsumer for KafkaDataConsumer {
         match assigned.end {
             Some(end) if !assigned.readiness.is_raised() => Some(end),
             end => {
-                let high = ffi::cached_high_watermark(&*self.client, &partition.topic, partition.partition)?;
+                let (_, high) = ffi::cached_watermarks(&*self.client, &partition.topic, partition.partition)?;
                 (high >= 0).then_some(Offset(high)).max(end)
             }
         }
+    }
+
+    fn cached_start(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.assigned.get(partition)?;
+        let (low, _) = ffi::cached_watermarks(&*self.client, &partition.topic, partition.partition)?;
+        (low >= 0).then_some(Offset(low))
     }
 }
 

@@ -94,8 +94,8 @@ impl Deliveries {
     /// The last offset of each partition, or what went wrong first.
     ///
     /// # Errors
-    /// `Unauthorized`, `UnknownTopic`, `RecordTooLarge` (refused by the broker though librdkafka took it), `FencedProducer`; anything
-    /// else `RequiresAbort`, also a good report without an offset: a duplicate's place in the log is not known.
+    /// `Unauthorized`, `UnknownTopic`, `RecordTooLarge` (refused by the broker though librdkafka took it), `FencedProducer`; `Fatal` when
+    /// the broker refuses the record's time or form; anything else `RequiresAbort`, also a good report without an offset: a duplicate's place in the log is not known.
     pub(super) fn delivered(&self, names: &HashMap<usize, Arc<str>>) -> Result<Delivered, PortError> {
         let partition = |(topic, partition): Place| {
             names.get(&topic).map(|name| TopicPartition { topic: name.clone(), partition }).unwrap_or_else(|| {
@@ -135,6 +135,8 @@ impl Failure {
             return PortError::new(PortErrorClass::RequiresAbort, OPERATION, detail);
         };
         let class = match class_of(code) {
+            // The broker will never take it, however often it is sent.
+            _ if matches!(code, RDKafkaErrorCode::InvalidTimestamp | RDKafkaErrorCode::InvalidRecord) => PortErrorClass::Fatal,
             class @ (PortErrorClass::Unauthorized
             | PortErrorClass::UnknownTopic
             | PortErrorClass::RecordTooLarge

@@ -81,13 +81,13 @@ pub(super) fn member_id(client: &impl NativeClient) -> String {
     }
 }
 
-/// The high watermark that the last fetch response carried, negative when none came yet. Asks no broker.
-pub(super) fn cached_high_watermark(client: &impl NativeClient, topic: &str, partition: i32) -> Option<i64> {
+/// Start and high watermark of a log as the last fetch response carried them, negative when none came yet. Asks no broker.
+pub(super) fn cached_watermarks(client: &impl NativeClient, topic: &str, partition: i32) -> Option<(i64, i64)> {
     let topic = CString::new(topic).ok()?;
     let (mut low, mut high) = (-1, -1);
     // SAFETY: plain out-parameters.
     let answer = unsafe { rd::rd_kafka_get_watermark_offsets(client.native(), topic.as_ptr(), partition, &mut low, &mut high) };
-    (answer == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(high)
+    (answer == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some((low, high))
 }
 
 /// The group's metadata at one moment.

@@ -1,11 +1,11 @@
-//! Writes records outside of transactions: for tools that feed topics, such as sample traffic.
+//! Writes records outside of transactions: for tools that feed topics, such as sample traffic, and for the members topic.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::KafkaSettings;
 use super::error::from_kafka;
@@ -38,7 +38,15 @@ pub struct RecordWriter {
 impl RecordWriter {
     /// A writer; brokers are reached with the first records.
     pub fn new(settings: &KafkaSettings) -> Result<Self, PortError> {
-        let config = settings.record_writer();
+        Self::with_config(&settings.record_writer())
+    }
+
+    /// A writer of the members topic: what cannot be sent within seconds is dropped, and counts as refused.
+    pub fn for_members(settings: &KafkaSettings) -> Result<Self, PortError> {
+        Self::with_config(&settings.members_writer())
+    }
+
+    fn with_config(config: &ClientConfig) -> Result<Self, PortError> {
         let producer = config.create_with_context(Failures::default()).map_err(|e| from_kafka("make a producer", "", &e))?;
         Ok(RecordWriter { producer })
     }
@@ -65,10 +73,10 @@ impl RecordWriter {
         }
     }
 
-    /// Waits until all records are on the brokers.
+    /// Waits until all records are on the brokers; fails when some were refused since the last call.
     pub fn flush(&self, within: Duration) -> Result<(), PortError> {
         self.producer.flush(within).map_err(|e| from_kafka("write records", "", &e))?;
-        match self.producer.context().0.load(Ordering::Relaxed) {
+        match self.producer.context().0.swap(0, Ordering::Relaxed) {
             0 => Ok(()),
             failed => Err(PortError::new(PortErrorClass::Fatal, "write records", format!("{failed} were refused"))),
         }

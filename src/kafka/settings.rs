@@ -87,7 +87,9 @@ impl KafkaSettings {
                 return Err(PortError::new(PortErrorClass::Fatal, OPERATION, format!("`{name}` cannot be set: {reason}")));
             }
         }
-        for config in [self.membership(), self.data_consumer(), self.changelog_reader(), self.producer(), self.admin()] {
+        for config in
+            [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader(), self.producer(), self.admin()]
+        {
             config.create_native_config().map_err(|error| from_kafka(OPERATION, "kafka.properties", &error))?;
         }
         Ok(())
@@ -135,6 +137,17 @@ impl KafkaSettings {
         ])
     }
 
+    /// The consumer behind the reader of the members topic: one small partition, read for as long as the instance runs.
+    pub(super) fn members_reader(&self) -> ClientConfig {
+        self.reader(&[
+            // A record comes at once; so long only an empty answer waits.
+            ("fetch.wait.max.ms", "500"),
+            ("queued.max.messages.kbytes", "1024"),
+            ("queued.min.messages", "1000"),
+            ("fetch.message.max.bytes", "262144"),
+        ])
+    }
+
     /// A client that asks for high watermarks only.
     pub(super) fn high_watermarks(&self) -> ClientConfig {
         let mut config = self.consumer(&[]);
@@ -178,6 +191,14 @@ impl KafkaSettings {
     pub(super) fn record_writer(&self) -> ClientConfig {
         let mut config = self.base(&[("linger.ms", "20"), ("compression.type", "lz4"), ("queue.buffering.max.kbytes", "65536")]);
         config.set("enable.idempotence", "true").set("partitioner", "murmur2_random");
+        config
+    }
+
+    /// The producer of the members topic: what it could not send soon is out of date.
+    pub(super) fn members_writer(&self) -> ClientConfig {
+        let mut config = self.base(&[("linger.ms", "0"), ("queue.buffering.max.kbytes", "4096")]);
+        // Idempotent, so that no late copy of a record lies behind a newer one.
+        config.set("enable.idempotence", "true").set("message.timeout.ms", "5000").set("socket.timeout.ms", "5000");
         config
     }
 

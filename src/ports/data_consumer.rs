@@ -58,4 +58,7 @@ pub trait DataConsumer: Send {
 
     /// The end of the partition's stable log as last seen in a fetch response; `None` when unknown. Never asks Kafka.
     fn cached_end(&self, partition: &TopicPartition) -> Option<Offset>;
+
+    /// The first offset that the partition's log still has, as last seen in a fetch response; `None` when unknown. Never asks Kafka.
+    fn cached_start(&self, partition: &TopicPartition) -> Option<Offset>;
 }

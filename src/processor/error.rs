@@ -14,6 +14,12 @@ pub enum ProcessorError {
     /// The record is at fault: the source's poison policy decides what becomes of it.
     #[error("record rejected: {0}")]
     Rejected(#[source] Box<dyn Error + Send + Sync>),
+    /// Its key or value cannot be read: the same policy.
+    #[error("record rejected: {0}")]
+    Deserialization(String),
+    /// It does not lie in the partition of its key: the same policy.
+    #[error("record rejected: misplaced: {0}")]
+    Misplaced(String),
     /// A processor panicked on the record: the same policy.
     #[error("processor panicked: {0}")]
     Panicked(String),
@@ -37,6 +43,8 @@ impl ProcessorError {
     pub fn kind(&self) -> &'static str {
         match self {
             ProcessorError::Rejected(_) => "rejected",
+            ProcessorError::Deserialization(_) => "deserialization",
+            ProcessorError::Misplaced(_) => "misplaced",
             ProcessorError::Panicked(_) => "panicked",
             ProcessorError::Store(_) => "store",
         }

@@ -114,8 +114,8 @@ impl<K, V> SourceNode<K, V> {
 
 impl<K: Data, V: Data> ErasedSource for SourceNode<K, V> {
     fn dispatch(&self, scope: &mut dyn TaskScope, record: SourceRecord<'_>) -> ProcessResult {
-        let key = self.key.decode(record.key).map_err(|e| ProcessorError::rejected(format!("key {e}")))?;
-        let value = self.value.decode(record.value).map_err(|e| ProcessorError::rejected(format!("value {e}")))?;
+        let key = self.key.decode(record.key).map_err(|e| ProcessorError::Deserialization(format!("key {e}")))?;
+        let value = self.value.decode(record.value).map_err(|e| ProcessorError::Deserialization(format!("value {e}")))?;
         let record = Record { key, value, timestamp: record.timestamp, headers: record.headers };
         forward(scope, self.edge, record)
     }

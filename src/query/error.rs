@@ -1,5 +1,8 @@
 //! Why a read has no answer.
 
+use std::sync::Arc;
+
+use super::{InstanceId, MissingTask};
 use crate::state::StoreError;
 use crate::topology::TaskId;
 
@@ -12,17 +15,35 @@ pub enum QueryError {
         /// The task.
         task: TaskId,
     },
-    /// The task is not on this instance.
-    #[error("task {task} does not run on this instance")]
+    /// The task is not on this instance, and nobody is known who runs it.
+    #[error("task {task} does not run on this instance, and no other is known to run it at the moment")]
     NotHere {
         /// The task.
         task: TaskId,
     },
+    /// Another instance was given the task and restores it.
+    #[error("task {task} is being restored on instance {}", instance.0)]
+    RestoringElsewhere {
+        /// The task.
+        task: TaskId,
+        /// Who restores it.
+        instance: InstanceId,
+    },
+    /// Another instance runs the task: ask there.
+    #[error("task {task} runs on instance {}", instance.0)]
+    Elsewhere {
+        /// The task.
+        task: TaskId,
+        /// Who runs it.
+        instance: InstanceId,
+        /// How others reach it, without a slash at the end.
+        url: Arc<str>,
+    },
     /// A read over all partitions cannot reach some of them.
     #[error("{} cannot be read on this instance; scope=local answers with what is here", list(missing))]
     Partial {
-        /// The tasks of those partitions.
-        missing: Vec<TaskId>,
+        /// The tasks of those partitions, and who has them.
+        missing: Vec<MissingTask>,
     },
     /// The topics are not known yet: the instance has not reached Kafka since it started.
     #[error("this instance has not joined its group yet")]
@@ -84,6 +105,6 @@ pub enum QueryError {
     BrokenOff(String),
 }
 
-fn list(tasks: &[TaskId]) -> String {
-    tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list(missing: &[MissingTask]) -> String {
+    missing.iter().map(|missing| missing.task.to_string()).collect::<Vec<_>>().join(", ")
 }

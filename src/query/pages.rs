@@ -8,6 +8,7 @@ use super::views::undecoded;
 use super::walk::{Found, Walk, walk};
 use super::{Answer, Page, QueryError, Read, Slice, Views, cursor};
 use crate::codec::{self, CodecError, KeyCodec, Prefix, StoreKey, StoreValue};
+use crate::metrics::QueryType;
 use crate::state::{Direction, IndexKeys, KeyRange};
 use crate::topology::{Index, Partial, Store};
 
@@ -96,7 +97,7 @@ impl Views {
             }
             Ok(rows)
         };
-        self.read_parts(self.entry(store.id.0), read, all).await
+        self.read_parts(self.entry(store.id.0), QueryType::Range, read, all).await
     }
 
     /// A page of any list; `decode` makes its items.
@@ -116,7 +117,7 @@ impl Views {
         let list = cursor::fingerprint(&store.name, index_name, &range, page.direction);
         let after = page.cursor.as_deref().map(|text| cursor::decode(text, list, &range)).transpose()?;
         let asked = Walk { index, range, direction: page.direction, limit: page.limit, after };
-        self.read_parts(store, read, move |store, parts| {
+        self.read_parts(store, QueryType::Page, read, move |store, parts| {
             let (items, end) = walk(store, parts, asked, decode)?;
             Ok((items, end.map(|place| cursor::encode(list, &place))))
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::store_table::StoreEntry;
-use super::{QueryError, Scope, TaskView, ViewRegistry};
+use super::{Owners, QueryError, Scope, TaskView, ViewRegistry};
 use crate::record::Position;
 use crate::state::{Snapshot, TaskDatabase, TaskPosition};
 use crate::topology::TaskId;
@@ -21,7 +21,7 @@ pub(super) struct OpenPart<'a> {
 }
 
 /// The partitions of a store, in order: all of them, or those that are here.
-pub(super) fn parts_of(store: &StoreEntry, registry: &ViewRegistry, scope: Scope) -> Result<Vec<Part>, QueryError> {
+pub(super) fn parts_of(store: &StoreEntry, registry: &ViewRegistry, owners: &Owners, scope: Scope) -> Result<Vec<Part>, QueryError> {
     let partitions = registry.partitions(&store.subtopology).ok_or(QueryError::NotJoined)?;
     let (mut here, mut missing, mut restoring) = (Vec::new(), Vec::new(), None);
     for partition in 0..partitions {
@@ -36,7 +36,7 @@ pub(super) fn parts_of(store: &StoreEntry, registry: &ViewRegistry, scope: Scope
         }
     }
     match (scope, restoring) {
-        (Scope::All, _) if !missing.is_empty() => Err(QueryError::Partial { missing }),
+        (Scope::All, _) if !missing.is_empty() => Err(owners.partial(missing)),
         // An empty list would say that there are no rows.
         (Scope::Local, Some(task)) if here.is_empty() => Err(QueryError::Restoring { task }),
         _ => Ok(here),

@@ -43,6 +43,22 @@ impl ViewRegistry {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).remove(task);
     }
 
+    /// All tasks that are here, and whether each can be read already.
+    pub fn tasks(&self) -> Vec<(TaskId, bool)> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().map(|(task, view)| (task.clone(), matches!(view, TaskView::Active(_)))).collect()
+    }
+
+    /// The databases of all tasks that run here.
+    pub fn active(&self) -> Vec<(TaskId, Arc<TaskDatabase>)> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        let active = tasks.iter().filter_map(|(task, view)| match view {
+            TaskView::Active(database) => Some((task.clone(), database.clone())),
+            TaskView::Restoring => None,
+        });
+        active.collect()
+    }
+
     /// Looks a task up.
     pub fn get(&self, task: &TaskId) -> Option<TaskView> {
         self.tasks.read().unwrap_or_else(PoisonError::into_inner).get(task).cloned()

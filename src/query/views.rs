@@ -7,8 +7,10 @@ use tokio::sync::Semaphore;
 
 use super::parts::{OpenPart, is_being_filled, open, parts_of};
 use super::store_table::{StoreEntry, store_table};
-use super::{Answer, InstanceId, QueryError, Read, Role, TaskView, ViewRegistry};
+use super::{Answer, InstanceId, Owners, QueryError, Read, Role, TaskView, ViewRegistry};
+use crate::clock::Stopwatch;
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
+use crate::metrics::{Metrics, QueryResult, QueryType, ViewMeter};
 use crate::record::{Position, partition_for};
 use crate::state::{StoreError, TaskDatabase};
 use crate::topology::{Names, Partial, PartitionKey, Store, TaskId, Topology};
@@ -30,16 +32,28 @@ struct Inner {
     names: Names,
     registry: ViewRegistry,
     lag: TaskLag,
+    owners: Owners,
     instance: InstanceId,
     stores: Vec<Arc<StoreEntry>>,
+    /// In the order of `stores`.
+    meters: Vec<ViewMeter>,
     reads: Arc<Semaphore>,
 }
 
 impl Views {
-    /// Reads the tasks of a registry.
-    pub fn new(topology: Topology, names: Names, registry: ViewRegistry, lag: TaskLag, instance: InstanceId) -> Self {
+    /// Reads the tasks of a registry; `owners` tell who has the others.
+    pub fn new(
+        topology: Topology,
+        names: Names,
+        registry: ViewRegistry,
+        lag: TaskLag,
+        owners: Owners,
+        instance: InstanceId,
+        metrics: &Metrics,
+    ) -> Self {
         let (stores, reads) = (store_table(&topology), Arc::new(Semaphore::new(CONCURRENT_READS)));
-        Views { inner: Arc::new(Inner { topology, names, registry, lag, instance, stores, reads }) }
+        let meters = stores.iter().map(|store| metrics.queries.view(&store.name)).collect();
+        Views { inner: Arc::new(Inner { topology, names, registry, lag, owners, instance, stores, meters, reads }) }
     }
 
     /// Who answers.
@@ -84,10 +98,27 @@ impl Views {
         key: Vec<u8>,
         decode: impl Fn(&[u8]) -> Result<T, CodecError> + Send + 'static,
     ) -> Result<Answer<Option<T>>, QueryError> {
+        let watch = Stopwatch::start();
+        let answer = self.row_of_task(store, task, key, decode).await;
+        let result = match &answer {
+            Ok(Answer { value: None, .. }) => QueryResult::Absent,
+            answer => result_of(answer),
+        };
+        self.inner.meters[store.at].read(QueryType::Get, watch.elapsed(), result);
+        answer
+    }
+
+    async fn row_of_task<T: Send + 'static>(
+        &self,
+        store: &Arc<StoreEntry>,
+        task: TaskId,
+        key: Vec<u8>,
+        decode: impl Fn(&[u8]) -> Result<T, CodecError> + Send + 'static,
+    ) -> Result<Answer<Option<T>>, QueryError> {
         let database = match self.inner.registry.get(&task) {
             Some(TaskView::Active(database)) => database,
             Some(TaskView::Restoring) => return Err(QueryError::Restoring { task }),
-            None => return Err(QueryError::NotHere { task }),
+            None => return Err(self.inner.owners.not_here(task)),
         };
         let read = store.clone();
         let found = self.blocking(move || read_row(&database, &read, &key, decode)).await?;
@@ -103,7 +134,7 @@ impl Views {
         key: Vec<u8>,
         decode: impl Fn(i32, &[u8]) -> Result<T, CodecError> + Send + 'static,
     ) -> Result<Answer<Vec<T>>, QueryError> {
-        self.read_parts(store, read, move |store, parts| {
+        self.read_parts(store, QueryType::GetEach, read, move |store, parts| {
             let mut rows = Vec::new();
             for part in parts {
                 let mut row = None;
@@ -119,10 +150,23 @@ impl Views {
     pub(super) async fn read_parts<T: Send + 'static>(
         &self,
         store: &Arc<StoreEntry>,
+        kind: QueryType,
         read: &Read,
         work: impl FnOnce(&StoreEntry, &[OpenPart<'_>]) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Answer<T>, QueryError> {
-        let (parts, scope, store) = (parts_of(store, &self.inner.registry, read.scope)?, read.scope, store.clone());
+        let watch = Stopwatch::start();
+        let answer = self.work_on_parts(store, read, work).await;
+        self.inner.meters[store.at].read(kind, watch.elapsed(), result_of(&answer));
+        answer
+    }
+
+    async fn work_on_parts<T: Send + 'static>(
+        &self,
+        store: &Arc<StoreEntry>,
+        read: &Read,
+        work: impl FnOnce(&StoreEntry, &[OpenPart<'_>]) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<Answer<T>, QueryError> {
+        let (parts, scope, store) = (parts_of(store, &self.inner.registry, &self.inner.owners, read.scope)?, read.scope, store.clone());
         // The largest; not known when one of them is not.
         let lags: Option<Vec<Duration>> = parts.iter().map(|part| (self.inner.lag)(&part.task)).collect();
         let (value, position) = self
@@ -176,6 +220,17 @@ impl Views {
 
     pub(super) fn registry(&self) -> &ViewRegistry {
         &self.inner.registry
+    }
+}
+
+fn result_of<T>(answer: &Result<T, QueryError>) -> QueryResult {
+    match answer {
+        Ok(_) => QueryResult::Found,
+        Err(QueryError::Restoring { .. } | QueryError::NotHere { .. } | QueryError::Partial { .. } | QueryError::NotJoined) => {
+            QueryResult::Unavailable
+        }
+        Err(QueryError::Overloaded | QueryError::TooManyRows { .. }) => QueryResult::Refused,
+        Err(_) => QueryResult::Failed,
     }
 }
 

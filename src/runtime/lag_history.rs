@@ -162,6 +162,10 @@ mod tests {
                 committed: Offset(position),
                 end: Some(Offset(end)),
                 next_record_time: None,
+                log_start: None,
+                reached: None,
+                waiting_since: None,
+                views: std::sync::Arc::new([]),
             };
             self.history.observe(&row, self.clock.monotonic());
             self.history.judge(self.clock.monotonic())

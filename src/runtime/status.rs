@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lag_history::{LagHistory, LagReport, LagVerdict};
 use crate::clock::Clock;
-use crate::metrics::{LagRow, StatusSource};
+use crate::metrics::{LagRow, StatusSource, TaskCount};
 use crate::record::TopicPartition;
 use crate::topology::TaskId;
 
@@ -194,9 +194,10 @@ impl StatusSource for InstanceStatus {
         self.lock().lag.values().flatten().cloned().collect()
     }
 
-    fn tasks(&self) -> Vec<(&'static str, usize)> {
+    fn tasks(&self) -> Vec<TaskCount> {
         let tasks = InstanceStatus::tasks(self);
-        ["active", "restoring", "unknown"].map(|state| (state, tasks.iter().filter(|row| row.state == state).count())).to_vec()
+        let count = |state| TaskCount { role: "active", state, count: tasks.iter().filter(|row| row.state == state).count() };
+        ["active", "restoring", "unknown"].map(count).to_vec()
     }
 
     fn state(&self) -> (&'static str, &'static [&'static str]) {

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::InstanceStatus;
+use super::sampler::SAMPLE_INTERVAL;
 use super::step::{StateRestorer, Step, StreamThread, ThreadError};
+use super::{InstanceStatus, StoreSampler};
+use crate::metrics::{Activity, ThreadActivity};
 use crate::ports::{ChangelogReader, ThreadPorts, Wake};
 
 /// How a thread ended.
@@ -83,14 +85,18 @@ impl Threads {
         &mut self,
         name: &str,
         mut restorer: StateRestorer<R>,
+        activity: ThreadActivity,
         status: InstanceStatus,
     ) -> std::io::Result<()> {
         let (stop, thread_name) = (self.stop.clone(), name.to_string());
         let handle = thread::Builder::new().name(name.to_string()).spawn(move || {
-            let work = || {
+            let work = move || {
+                activity.begin(Activity::Restore);
                 while let Some(wait) = restorer.step() {
                     if !wait.is_zero() {
+                        activity.begin(Activity::Idle);
                         restorer.wait(wait);
+                        activity.begin(Activity::Restore);
                     }
                 }
             };
@@ -99,6 +105,21 @@ impl Threads {
                 stop.store(true, Ordering::Release);
             }
         })?;
+        self.handles.push(handle);
+        Ok(())
+    }
+
+    /// Starts the thread that reads RocksDB's figures until all are told to stop.
+    pub fn start_sampler(&mut self, mut sampler: StoreSampler) -> std::io::Result<()> {
+        let stop = self.stop.clone();
+        let handle = thread::Builder::new().name("sample".into()).spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                sampler.sample();
+                thread::park_timeout(SAMPLE_INTERVAL);
+            }
+        })?;
+        let sleeper = handle.thread().clone();
+        self.wakes.push(Arc::new(move || sleeper.unpark()));
         self.handles.push(handle);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Column, Direction, KeyRange, StoreError};
+use super::{Batch, Column, DatabaseFigures, Direction, KeyRange, StoreError};
 
 /// A task's database. Shared by the task, which writes, and readers.
 pub trait Database: Send + Sync {
@@ -20,6 +20,11 @@ pub trait Database: Send + Sync {
 
     /// Where it lies, for messages.
     fn path(&self) -> String;
+
+    /// What it tells of itself.
+    fn figures(&self) -> DatabaseFigures {
+        DatabaseFigures::default()
+    }
 }
 
 /// A database as it was at one moment.

@@ -16,10 +16,15 @@ use std::sync::Arc;
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, ReadOptions, SnapshotWithThreadMode,
-    WriteBatch, WriteBufferManager,
+    WriteBatch, WriteBufferManager, properties,
 };
 
+use super::figures::{DatabaseFigures, cumulative_stall};
 use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, Snapshot, StoreError};
+use crate::metrics::StoreSample;
+
+/// The RocksDB that is linked in; its C interface does not tell, but each database does.
+pub const ROCKSDB_VERSION: &str = "11.8.1";
 
 /// The column family of column 0.
 const META_FAMILY: &str = "default";
@@ -198,6 +203,12 @@ impl RocksDatabase {
             .and_then(|name| self.db.cf_handle(name))
             .ok_or_else(|| failed(&self.path, "find the store", format!("column {}", column.0)))
     }
+
+    /// A property of a column; 0 when RocksDB does not know it.
+    fn number(&self, column: Column, property: &properties::PropName) -> u64 {
+        let value = self.family(column).ok().and_then(|family| self.db.property_int_value_cf(family, property).ok());
+        value.flatten().unwrap_or_default()
+    }
 }
 
 impl Database for RocksDatabase {
@@ -240,6 +251,21 @@ impl Database for RocksDatabase {
 
     fn path(&self) -> String {
         self.path.display().to_string()
+    }
+
+    fn figures(&self) -> DatabaseFigures {
+        let columns = || (0..self.names.len()).map(|at| Column(at as u16));
+        let store = |column| StoreSample {
+            keys: self.number(column, properties::ESTIMATE_NUM_KEYS),
+            disk_bytes: self.number(column, properties::LIVE_SST_FILES_SIZE),
+        };
+        let statistics = self.db.property_value(properties::DBSTATS).ok().flatten();
+        DatabaseFigures {
+            columns: columns().skip(1).map(store).collect(),
+            pending_compaction_bytes: columns().map(|column| self.number(column, properties::ESTIMATE_PENDING_COMPACTION_BYTES)).sum(),
+            stalled: statistics.as_deref().and_then(cumulative_stall).unwrap_or_default(),
+            background_errors: self.number(Column::META, properties::BACKGROUND_ERRORS),
+        }
     }
 }
 
@@ -293,4 +319,27 @@ impl Snapshot for RocksSnapshot<'_> {
 
 fn failed(path: &Path, operation: &'static str, cause: impl std::fmt::Display) -> StoreError {
     StoreError::Database { path: path.display().to_string(), operation, detail: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_that_is_told_is_the_one_that_is_linked_and_figures_are_read() {
+        let directory = std::env::temp_dir().join(format!("viewmill-rocks-{}", uuid::Uuid::new_v4()));
+        let database = RocksDisk::new(&directory, MemoryBudget::new(16)).unwrap().open("t_0", &["rows@1".to_string()]).unwrap();
+        let mut batch = Batch::default();
+        (0..100_u8).for_each(|key| batch.put(Column(1), &[key], b"row"));
+        database.write(&batch).unwrap();
+        let figures = database.figures();
+        assert_eq!(figures.columns.iter().map(|column| column.keys).collect::<Vec<_>>(), [100]);
+        assert_eq!((figures.stalled, figures.background_errors), Default::default());
+        let files = fs::read_dir(directory.join("t_0/1")).unwrap().map(|file| file.unwrap().path());
+        let options = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("OPTIONS-")).max().unwrap();
+        let options = fs::read_to_string(options).unwrap();
+        assert!(options.contains(&format!("rocksdb_version={ROCKSDB_VERSION}\n")), "{}", &options[..400]);
+        drop(database);
+        fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -28,7 +28,7 @@ pub use fill::Fill;
 pub use index_build::IndexBuild;
 pub use partition_group::{MAX_FETCH_WAIT, PartitionGroup, Readiness};
 pub use plan::{PlannedSource, PlannedStore, TaskPlan};
-pub use records::{InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed};
+pub use records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed};
 pub use replay::Replay;
 pub use start::{LogView, StartDecision, StartRefusal, decide_start};
 pub use stream_task::Task;

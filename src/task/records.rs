@@ -1,5 +1,7 @@
 //! What goes into a task and what comes out of it.
 
+use std::collections::BTreeMap;
+
 use crate::processor::{Emitted, ProcessorError};
 use crate::record::{Headers, Offset, Timestamp, TopicName};
 use crate::state::{Batch, BatchEntry};
@@ -34,6 +36,24 @@ impl Output {
     pub fn parts(&self) -> (&TopicName, Option<&[u8]>, Option<&[u8]>) {
         (&self.0.topic, self.0.key.as_deref(), self.0.value.as_deref())
     }
+}
+
+/// What was counted since the last commit; it counts once that commit is made, so that a record which is processed again counts once.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// What processors counted.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Records at fault.
+    pub dropped: BTreeMap<Dropped, u64>,
+}
+
+/// Why a record was passed over, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dropped {
+    /// The error's stable word.
+    pub reason: &'static str,
+    /// It went to a dead-letter topic.
+    pub dead_letter: bool,
 }
 
 /// How the processing of one record ended.

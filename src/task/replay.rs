@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{InputRecord, OutputBuffer, Processed, Task, TaskError, TaskPlan};
+use super::{Dropped, InputRecord, OutputBuffer, Processed, Task, TaskError, TaskPlan};
 use crate::ports::Delivered;
 use crate::record::{Offset, Timestamp};
 use crate::state::{TaskDatabase, TaskLease, TaskPosition};
@@ -34,8 +34,8 @@ impl Replay {
         let offset = record.offset;
         match self.task.process(source, record, &mut self.outputs)? {
             Processed::Done => self.processed += 1,
-            Processed::Poisoned(_) => {
-                self.task.pass(source, offset);
+            Processed::Poisoned(cause) => {
+                self.task.pass(source, offset, Dropped { reason: cause.kind(), dead_letter: false });
                 self.skipped += 1;
             }
         }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::punctuation::Schedule;
-use super::records::{InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
+use super::records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
 use super::{Fill, TaskError, TaskPlan};
+use crate::metrics::StoreTally;
 use crate::ports::Delivered;
 use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
 use crate::record::{Offset, Timestamp, partition_for};
@@ -28,8 +29,7 @@ pub struct Task {
     pub(super) emitted: Vec<Emitted>,
     /// What processors counted in the current record.
     pub(super) record_counts: Vec<&'static str>,
-    /// What processors counted since the last commit.
-    counts: BTreeMap<&'static str, u64>,
+    counts: Counts,
     /// A processor failed, whatever the one before it made of that.
     pub(super) failed: bool,
     /// The next offset of each source partition.
@@ -66,7 +66,7 @@ impl Task {
             record: None,
             emitted: Vec::new(),
             record_counts: Vec::new(),
-            counts: BTreeMap::new(),
+            counts: Counts::default(),
             failed: false,
             moved: false,
             measures_rows: false,
@@ -145,16 +145,16 @@ impl Task {
         };
         self.settle_record(result, time_before, outputs).map(|processed| {
             if matches!(processed, Processed::Done) {
-                self.pass(source, input.offset);
+                (self.next[source], self.moved) = (input.offset.next(), true);
             }
             processed
         })
     }
 
-    /// Moves past a record without processing it: the poison policy said so.
-    pub fn pass(&mut self, source: usize, offset: Offset) {
-        self.next[source] = offset.next();
-        self.moved = true;
+    /// Moves past a record without processing it: the poison policy said so, and what becomes of the record.
+    pub fn pass(&mut self, source: usize, offset: Offset, dropped: Dropped) {
+        (self.next[source], self.moved) = (offset.next(), true);
+        *self.counts.dropped.entry(dropped).or_default() += 1;
     }
 
     /// Calls the processors whose time has come, each all or nothing; answers whether any was called. One that fails is logged by
@@ -238,9 +238,15 @@ impl Task {
         Ok(())
     }
 
-    /// What processors counted in committed records since the last call.
-    pub fn take_counts(&mut self) -> BTreeMap<&'static str, u64> {
+    /// What was counted in committed records since the last call.
+    pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
+    }
+
+    /// What was done with each store, by its place in the plan, since the last call.
+    pub fn take_store_tallies(&mut self) -> impl Iterator<Item = (usize, StoreTally)> + '_ {
+        let Task { plan, stores, .. } = self;
+        plan.stores.iter().enumerate().filter_map(|(at, planned)| Some((at, stores[planned.id.0].as_mut()?.take_tally())))
     }
 
     /// Goes back to the last commit: everything since is forgotten, the processors are made anew.
@@ -251,7 +257,7 @@ impl Task {
         }
         self.emitted.clear();
         self.record_counts.clear();
-        self.counts.clear();
+        self.counts = Counts::default();
         self.moved = false;
         let marker = self.committed.as_ref().map(|position| &position.marker);
         self.stream_time = marker.and_then(|marker| marker.stream_time);
@@ -305,12 +311,12 @@ impl Task {
             return None;
         }
         let Some(key) = input.key else {
-            return Some(ProcessorError::rejected("misplaced: the key is null, and the key decides where the row lies"));
+            return Some(ProcessorError::Misplaced("the key is null, and the key decides where the row lies".into()));
         };
         let wanted = partition_for(key, source.partitions);
         (wanted != source.partition.partition).then(|| {
-            ProcessorError::rejected(format!(
-                "misplaced: the key belongs to partition {wanted}; write with Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)"
+            ProcessorError::Misplaced(format!(
+                "the key belongs to partition {wanted}; write with Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)"
             ))
         })
     }
@@ -345,7 +351,7 @@ impl Task {
             Ok(()) => {
                 self.stores.iter_mut().flatten().for_each(|store| store.keep_record());
                 outputs.extend(self.emitted.drain(..).map(Output));
-                self.record_counts.drain(..).for_each(|what| *self.counts.entry(what).or_default() += 1);
+                self.record_counts.drain(..).for_each(|what| *self.counts.events.entry(what).or_default() += 1);
                 Ok(Processed::Done)
             }
             Err(error) => {

@@ -40,6 +40,11 @@ impl Names {
         self.topic(&format!("{}-tasks", self.application_id))
     }
 
+    /// What the members of the application tell of themselves: a record an instance.
+    pub fn members(&self) -> String {
+        self.topic(&format!("{}-members", self.application_id))
+    }
+
     /// A store's changelog.
     pub fn changelog(&self, store: &str) -> String {
         self.topic(&format!("{}-{store}-changelog", self.application_id))

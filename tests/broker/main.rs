@@ -7,7 +7,11 @@
 
 mod cli;
 mod harness;
+mod members;
+mod metrics;
+mod poison;
 mod ports;
 mod security;
 mod spine;
+mod statistics;
 mod support;

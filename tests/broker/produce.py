@@ -6,7 +6,8 @@ times included: two runs with one seed write the same records in the same order.
 
 What it mixes in, because other writers do: full envelopes and plain ones, events without versions or without a timestamp, amounts as
 bare numbers and as strings, times in several RFC 3339 forms, payments before their order, payments without an order, records sent
-twice, the same version under another event id, missing versions, and versions that come late.
+twice, the same version under another event id, missing versions, and versions that come late. With --poison it also writes records that
+no view can use (poison.py), notes each of them in a manifest, and gives some good ones wild times.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from decimal import Decimal
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+
+from poison import Poisoner, wild
 
 TOPICS = ("order-events", "payment-events", "shipping-events")
 BEGIN = datetime(2026, 1, 5, 9, 0, tzinfo=timezone.utc)
@@ -306,7 +309,11 @@ def headers_of(event):
 def create_topics(bootstrap, prefix, partitions):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     topics = [
-        NewTopic(prefix + name, num_partitions=partitions, replication_factor=1, config={"retention.ms": "-1"}) for name in TOPICS
+        # Older brokers take records from the future, and so there are some.
+        NewTopic(prefix + name, num_partitions=partitions, replication_factor=1, config={
+            "retention.ms": "-1", "message.timestamp.after.max.ms": str((1 << 63) - 1),
+        })
+        for name in TOPICS
     ]
     for future in admin.create_topics(topics, operation_timeout=30).values():
         try:
@@ -325,16 +332,15 @@ def main():
     parser.add_argument("--seed", type=int, required=True, help="decides everything")
     parser.add_argument("--rate", type=int, help="records a second; without it as fast as Kafka takes them")
     parser.add_argument("--create-topics", type=int, metavar="PARTITIONS", help="makes the three topics first, those that are absent")
+    parser.add_argument("--poison", type=int, metavar="EVERY", help="writes a record that no view can use before every so many good ones")
+    parser.add_argument("--kinds", help="only these kinds of poison, with commas between")
+    parser.add_argument("--manifest", help="the file in which each of those is noted; added to when it is there")
     args = parser.parse_args()
     if args.create_topics:
         create_topics(args.bootstrap, args.prefix, args.create_topics)
 
     failures = []
-
-    def delivered(error, _message):
-        if error is not None:
-            failures.append(error)
-
+    poisoner = Poisoner(args.manifest, args.kinds, args.prefix, args.create_topics or 4) if args.poison else None
     producer = Producer({
         "bootstrap.servers": args.bootstrap,
         # Kafka's own partitioner; librdkafka's default is another.
@@ -344,17 +350,31 @@ def main():
         "linger.ms": 20,
         "queue.buffering.max.messages": 200_000,
         "message.timeout.ms": 60_000,
+        "message.max.bytes": 1_048_000,
     })
+
+    def write(topic, note=None, **record):
+        def delivered(error, message):
+            if error is not None:
+                failures.append(error)
+            elif note:
+                note(message)
+
+        while True:
+            try:
+                return producer.produce(args.prefix + topic, on_delivery=delivered, **record)
+            except BufferError:
+                producer.poll(0.1)
+
     count = 0
     began = time.monotonic()
     for order_id, topic, event, time_ms in interleaved(random.Random(args.seed), args.orders):
-        record = {"key": order_id.encode(), "value": to_json(event).encode(), "timestamp": time_ms, "headers": headers_of(event)}
-        while True:
-            try:
-                producer.produce(args.prefix + topic, on_delivery=delivered, **record)
-                break
-            except BufferError:
-                producer.poll(0.1)
+        if poisoner:
+            event, time_ms = wild(count, event, time_ms)
+        record = {"topic": topic, "key": order_id.encode(), "value": to_json(event).encode(), "timestamp": time_ms}
+        if poisoner and count % args.poison == 0:
+            write(**poisoner.spoilt(record))
+        write(**record, headers=headers_of(event))
         count += 1
         if count % 100 == 0:
             producer.poll(0)
@@ -363,7 +383,8 @@ def main():
     left = producer.flush(120)
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")
-    print(json.dumps({"orders": args.orders, "records": count, "seed": args.seed}))
+    poisoned = poisoner.finish() if poisoner else 0
+    print(json.dumps({"orders": args.orders, "records": count, "poisoned": poisoned, "seed": args.seed}))
 
 
 if __name__ == "__main__":

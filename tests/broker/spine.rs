@@ -17,7 +17,7 @@ const HAND_OVER_LIMIT: Duration = Duration::from_secs(9);
 const TASKS: usize = 4;
 
 /// A seed to run again with: `VIEWMILL_TEST_SEED`, else a new one.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let seed = std::env::var("VIEWMILL_TEST_SEED").map_or_else(|_| fastrand::u64(..1 << 32), |text| text.parse().unwrap());
     println!("VIEWMILL_TEST_SEED={seed}");
     seed

@@ -3,8 +3,10 @@
 //!
 //! It is compiled into the library's unit tests (`cargo test --release simulation`), where the faults on purpose are.
 
+mod measures;
 mod moving;
 mod ordering;
+mod poison;
 mod process;
 mod rules;
 mod upgrade;

@@ -2,13 +2,11 @@
 //! committed, and each record once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Program, Running};
+use super::process::{Program, Running, no_metrics};
 use super::world::running_sums;
 use crate::clock::{Clock as _, ManualClock};
-use crate::metrics::Metrics;
 use crate::query::TaskView;
 use crate::record::Timestamp;
 use crate::runtime::step::StepSettings;
@@ -43,7 +41,7 @@ impl Shop {
         cluster.create_compacted_topic(&names.task_log(), PARTITIONS);
         ["sums", "counts"].iter().for_each(|store| cluster.create_compacted_topic(&names.changelog(store), PARTITIONS));
         let program = Program {
-            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+            metrics: no_metrics(&clock),
             topology: builder.build().expect("the topology is whole"),
             settings: StepSettings::default(),
             partitions: PARTITIONS,

@@ -1,11 +1,9 @@
 //! The order in which a task with several source topics processes: by record time, however unevenly its partitions are fetched.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Program, Running};
+use super::process::{Program, Running, no_metrics};
 use crate::clock::ManualClock;
-use crate::metrics::Metrics;
 use crate::ports::TransactionalProducer as _;
 use crate::record::{Headers, OutputRecord, Timestamp};
 use crate::runtime::step::StepSettings;
@@ -46,7 +44,7 @@ impl Shop {
             names,
             partitions: 1,
             settings: StepSettings { max_task_idle, records_per_step: 50, ..StepSettings::default() },
-            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+            metrics: no_metrics(&clock),
         };
         let running = program.start("p", &MemoryDisk::default(), 1, false);
         Shop { cluster, clock, running, counts: [0; 3] }

@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam::channel::bounded;
 
 use crate::clock::{Clock, ManualClock};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Versions};
 use crate::query::ViewRegistry;
 use crate::runtime::step::{StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
 use crate::runtime::{InstanceStatus, TokenTable};
 use crate::state::{MemoryDisk, StateDirectory};
 use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, MemberConfig};
 use crate::topology::{Names, TaskId, Topology};
+
+/// Metrics that tell of nothing yet.
+pub(super) fn no_metrics(clock: &ManualClock) -> Metrics {
+    Metrics::new(Versions { librdkafka: "none", rocksdb: "none" }, Arc::new(clock.clone()))
+}
 
 /// What all processes of an application run.
 #[derive(Clone)]

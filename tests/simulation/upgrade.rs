@@ -2,14 +2,12 @@
 //! between. What a new version serves is what it would serve had it run from the beginning.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Program, Running};
+use super::process::{Program, Running, no_metrics};
 use super::world::running_sums;
 use crate::clock::{Clock as _, ManualClock};
 use crate::codec::{self, KeyCodec as _};
-use crate::metrics::Metrics;
 use crate::query::TaskView;
 use crate::record::{Record, Timestamp};
 use crate::runtime::step::StepSettings;
@@ -71,7 +69,7 @@ impl Shop {
         cluster.create_compacted_topic(&names.task_log(), PARTITIONS);
         ["sums", "counts", "even"].iter().for_each(|store| cluster.create_compacted_topic(&names.changelog(store), PARTITIONS));
         let program = Program {
-            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+            metrics: no_metrics(&clock),
             topology: version_1(),
             settings: StepSettings { records_per_step: 7, ..StepSettings::default() },
             partitions: PARTITIONS,

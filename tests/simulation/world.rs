@@ -1,12 +1,10 @@
 //! Two processes of one application on a fake cluster, with their disks, their crashes and their clock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Program, Running};
+use super::process::{Program, Running, no_metrics};
 use super::rules;
 use crate::clock::{Clock, ManualClock};
-use crate::metrics::Metrics;
 use crate::record::{Record, Timestamp};
 use crate::runtime::step::sabotage::Sabotage;
 use crate::runtime::step::{StepSettings, ThreadError};
@@ -116,7 +114,7 @@ impl World {
             names: names.clone(),
             partitions: PARTITIONS,
             settings: StepSettings { sabotage, records_per_step: 7, ..StepSettings::default() },
-            metrics: Metrics::new("fake", Arc::new(clock.clone())),
+            metrics: no_metrics(&clock),
         };
         World { tally: Tally::default(), appended: 0, processes, program, cluster, names, clock, rng }
     }
@@ -257,8 +255,8 @@ impl World {
     }
 
     fn check_databases(&mut self) -> Result<(), String> {
-        self.tally.restores = self.program.metrics.task_starts.with_label_values(&["restore"]).get();
-        self.tally.commits_seen = self.program.metrics.transactions.with_label_values(&["committed"]).get();
+        self.tally.restores = self.program.metrics.processing.task_starts.with_label_values(&["restore"]).get();
+        self.tally.commits_seen = self.program.metrics.processing.transactions.with_label_values(&["committed"]).get();
         for process in self.processes.iter().filter(|process| !process.paused) {
             let Some(running) = &process.running else { continue };
             rules::check_views(self, &process.name, &running.views)?;

@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rdkafka", &["src/kafka/"]),
     ("rocksdb", &["src/state/"]),
     ("bincode", &["src/codec.rs"]),
-    ("prometheus", &["src/metrics.rs"]),
+    ("prometheus", &["src/metrics/"]),
     ("warp", &["src/http/", "src/bin/viewmill/routes"]),
 ];
 /// The module `kafka::ffi`: its file and its folder.
@@ -236,7 +236,7 @@ fn ways_around_crate_are_followed() {
 #[test]
 fn a_folder_without_a_row_is_a_fault() {
     assert_eq!(faults_of("src/helpers/a.rs", "use crate::record::Offset;"), ["1: helpers → record by crate::record::Offset"]);
-    assert_eq!(faults_of("src/metrics.rs", "use crate::state::Store;"), ["1: metrics → state by crate::state::Store"]);
+    assert_eq!(faults_of("src/metrics/stores.rs", "use crate::state::Store;"), ["1: metrics → state by crate::state::Store"]);
 }
 
 #[test]

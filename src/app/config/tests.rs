@@ -335,6 +335,24 @@ fn commits_are_never_further_apart_at_least_than_at_most() {
 }
 
 #[test]
+fn a_task_idles_for_ten_minutes_at_most() {
+    let directory = Directory::with("[processing]\nmax_task_idle_ms = 600000\n");
+    assert_eq!(Config::load(&directory.sources()).unwrap().processing.max_task_idle_ms, 600_000);
+    for wrong in ["600001", "-1", "1.5", "long"] {
+        let list = [format!("processing.max_task_idle_ms={wrong}")];
+        let faults = Config::load(&Sources { flags: list.to_vec(), ..directory.sources() }).unwrap_err();
+        let told = format!(
+            "--set processing.max_task_idle_ms: processing.max_task_idle_ms must be a whole number from 0 to 600000, not {wrong:?}"
+        );
+        assert!(faults.to_string().ends_with(&told), "{faults}");
+    }
+    let directory = Directory::with("[processing]\nmax_task_idle = 1\n");
+    let faults = Config::load(&directory.sources()).unwrap_err();
+    let told = "config.toml:2: processing.max_task_idle is not a key; did you mean processing.max_task_idle_ms?";
+    assert!(directory.clean(&faults).contains(told), "{faults}");
+}
+
+#[test]
 fn the_advertised_url_comes_from_the_bound_address_unless_it_is_set() {
     let directory = Directory::with("");
     let http = |list: &[&str]| Config::load(&Sources { flags: flags(list), ..directory.sources() }).unwrap().http;

@@ -108,8 +108,8 @@ impl Processor<OrderId, Event> for Orders {
     fn process(&mut self, context: &mut ProcessorContext<'_>, event: Record<OrderId, Event>) -> ProcessResult {
         let Record { key, value: event, timestamp, .. } = event;
         if event.aggregate_id() != key.as_ref() {
-            let text = format!("misplaced: the key is {:?}, the aggregateId {:?}", key.as_ref(), event.aggregate_id());
-            return Err(ProcessorError::rejected(text));
+            let text = format!("the key is {:?}, the aggregateId {:?}", key.as_ref(), event.aggregate_id());
+            return Err(ProcessorError::Misplaced(text));
         }
         if let Some(topic) = context.record().map(|record| &record.topic).filter(|topic| !topic.ends_with(event.axis().topic())) {
             // Versions count per topic, so an event in another's topic would be counted with the wrong ones.

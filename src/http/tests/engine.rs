@@ -8,11 +8,11 @@ use serde_json::json;
 use super::{Client, Running, quick};
 use crate::clock::{Clock, ManualClock};
 use crate::http::{DiskCheck, Engine, TopologyText, engine_routes};
-use crate::metrics::{LagRow, Metrics};
-use crate::query::InstanceId;
+use crate::metrics::{LagRow, Metrics, Versions};
 use crate::query::tests::fixture::Fixture;
+use crate::query::{InstanceId, TaskView, ViewRegistry};
 use crate::record::{Offset, Timestamp, TopicPartition};
-use crate::runtime::{InstanceStatus, TaskRow};
+use crate::runtime::{InstanceStatus, MemberIdentity, Members, TaskRow};
 
 struct Instance {
     status: InstanceStatus,
@@ -23,7 +23,8 @@ struct Instance {
 
 async fn instance() -> Instance {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp(10_000)));
-    let (metrics, status) = (Metrics::new("2.12.1", clock.clone()), InstanceStatus::new(clock.clone()));
+    let metrics = Metrics::new(Versions { librdkafka: "2.12.1", rocksdb: "11.8.1" }, clock.clone());
+    let status = InstanceStatus::new(clock.clone());
     let disk_is_full = Arc::new(AtomicBool::new(false));
     let full = disk_is_full.clone();
     let disk = DiskCheck::new(move || match full.load(Ordering::SeqCst) {
@@ -36,6 +37,7 @@ async fn instance() -> Instance {
         clock,
         instance: InstanceId("i-1".into()),
         views: Fixture::new(1).views,
+        members: members(),
         topology: [("text", "text/plain; charset=utf-8", "Topology\n"), ("dot", "text/vnd.graphviz", "digraph topology {}\n")]
             .map(|(format, content_type, text)| TopologyText { format, content_type, text: text.to_string() })
             .into(),
@@ -44,6 +46,15 @@ async fn instance() -> Instance {
     let running = Running::with_metrics(engine_routes(engine), quick(), metrics).await;
     let client = Client::to(running.address).await;
     Instance { status, disk_is_full, running, client }
+}
+
+/// This instance alone, with a task that it restores.
+fn members() -> Members {
+    let (registry, clock) = (ViewRegistry::default(), ManualClock::at(Timestamp(10_000)));
+    registry.publish(serde_json::from_value(json!({"subtopology": "orders", "partition": 2})).unwrap(), TaskView::Restoring);
+    let identity =
+        MemberIdentity { instance: InstanceId("i-1".into()), url: "http://127.0.0.1:80".into(), version: "0.1.0".into(), run: "r".into() };
+    Members::new(identity, registry, Arc::new(clock))
 }
 
 /// A row of the task over a partition; `None`: of a token that this program does not know.
@@ -61,6 +72,10 @@ fn lag_row(partition: i32, end: Option<i64>, next: Option<i64>) -> LagRow {
         committed: Offset(4),
         end: end.map(Offset),
         next_record_time: next.map(Timestamp),
+        log_start: Some(Offset(0)),
+        reached: None,
+        waiting_since: None,
+        views: Arc::new([]),
     }
 }
 
@@ -177,6 +192,16 @@ async fn lag_has_this_shape_and_does_not_guess() {
 }
 
 #[tokio::test]
+async fn members_have_this_shape() {
+    let mut instance = instance().await;
+    let expected = json!({"members": [
+        {"instance": "i-1", "url": "http://127.0.0.1:80", "version": "0.1.0", "lastSeenSeconds": null, "self": true,
+         "tasks": [{"id": "orders_2", "role": "active", "state": "restoring"}]},
+    ]});
+    assert_eq!(instance.client.ask("GET", "/v1/members").await.json(), expected);
+}
+
+#[tokio::test]
 async fn the_topology_is_told_in_each_format() {
     let mut instance = instance().await;
     for (path, content_type, body) in [
@@ -195,7 +220,7 @@ async fn the_topology_is_told_in_each_format() {
 #[tokio::test]
 async fn unknown_parameters_are_refused_everywhere() {
     let mut instance = instance().await;
-    for path in ["/livez", "/readyz", "/metrics", "/v1/tasks", "/v1/lag", "/v1/topology"] {
+    for path in ["/livez", "/readyz", "/metrics", "/v1/tasks", "/v1/lag", "/v1/members", "/v1/topology"] {
         instance.client.ask("GET", &format!("{path}?x=1")).await.assert_problem(400, "validation-failed", path);
         instance.client.ask("POST", path).await.assert_problem(405, "method-not-allowed", path);
         assert_eq!(instance.client.ask("HEAD", path).await.body, "");

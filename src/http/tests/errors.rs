@@ -5,6 +5,7 @@ use warp::{Filter as _, Rejection};
 
 use super::{Client, Running, quick};
 use crate::http::{Problem, Routes, Server, ServerError, param, query};
+use crate::query::{InstanceId, QueryError};
 
 #[derive(Deserialize)]
 struct Greeting {
@@ -18,7 +19,14 @@ fn routes() -> Routes {
         Ok::<_, Rejection>("fine")
     });
     let failing = param("code").and_then(|code: String| async move { Err::<String, _>(Rejection::from(Problem::new(409, code, "no"))) });
+    let elsewhere = warp::any().and_then(|| async {
+        let task = serde_json::from_value(serde_json::json!({"subtopology": "orders", "partition": 3})).unwrap();
+        let error = QueryError::Elsewhere { task, instance: InstanceId("b".into()), url: "https://b.example:9".into() };
+        Err::<String, _>(Rejection::from(Problem::from(error)))
+    });
     Routes::new()
+        .get("/elsewhere/{id}", elsewhere)
+        .post("/elsewhere/{id}", elsewhere)
         .get("/items/{id}", param("id"))
         .delete("/items/{id}", param("id"))
         .get("/items/all", warp::any().map(|| "all of them"))
@@ -42,6 +50,21 @@ async fn unknown_paths_are_404() {
     let (_running, mut client) = running().await;
     for path in ["/", "/nothing", "/items", "/items/", "/items/1/", "//items/1", "/Items/1", "/items/../echo"] {
         client.ask("GET", path).await.assert_problem(404, "not-found", path);
+    }
+}
+
+#[tokio::test]
+async fn what_another_instance_has_is_redirected_there_with_path_and_query_untouched() {
+    let (_running, mut client) = running().await;
+    for (method, path) in [("GET", "/elsewhere/a%2Fb%20c?x=%20&y"), ("POST", "/elsewhere/1"), ("HEAD", "/elsewhere/1?z")] {
+        let reply = client.ask(method, path).await;
+        assert_eq!((reply.status, reply.header("location")), (307, Some(format!("https://b.example:9{path}").as_str())), "{method}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        if method != "HEAD" {
+            let document = reply.assert_problem(307, "owner-elsewhere", path.split('?').next().unwrap());
+            assert_eq!(document["task"], "orders_3");
+            assert_eq!(document["owner"], serde_json::json!({"instance": "b", "url": "https://b.example:9"}));
+        }
     }
 }
 
@@ -166,11 +189,26 @@ async fn every_answer_has_a_type_and_no_banner() {
 }
 
 #[tokio::test]
+async fn ten_thousand_paths_make_no_series() {
+    let (running, mut client) = running().await;
+    let mut ask = async |range: std::ops::Range<u32>| {
+        for n in range {
+            for (method, path) in [("GET", format!("/items/{n}")), ("GET", format!("/nothing/{n}")), ("BREW", format!("/echo?n={n}"))] {
+                client.ask(method, &path).await;
+            }
+        }
+        running.metrics.render().lines().filter(|line| line.starts_with("viewmill_http_")).count()
+    };
+    let few = ask(0..1).await;
+    assert_eq!(ask(1..3_400).await, few);
+}
+
+#[tokio::test]
 async fn routes_that_do_not_fit_together_are_refused_all_at_once() {
     let any = || warp::any().map(|| "");
     let routes = Routes::new().get("/a/{x}", any()).and(Routes::new().get("/a/{y}", any()).post("/a/{x}", any()).get("b", any()));
     let (server, _) = Server::bind("127.0.0.1:0".parse().unwrap(), quick()).await.unwrap();
-    let metrics = crate::metrics::Metrics::new("0", std::sync::Arc::new(crate::clock::SystemClock::default()));
+    let metrics = super::running::no_metrics();
     let Err(ServerError::Routes { faults }) = server.serve(routes, metrics, std::future::pending()).await else { panic!("refused") };
     assert_eq!(faults, ["\"b\" is no template: write it like /orders/{id}", "GET /a/{y} is declared twice"]);
 }

@@ -141,7 +141,10 @@ async fn a_partition_that_is_elsewhere_is_named() {
     let mut stores = stores().await;
     stores.fixture.registry.withdraw(&task(1));
     let problem = stores.problem("/v1/stores/parcels/items", 503, "partial").await;
-    assert_eq!(problem["missing"], json!(["events_1"]));
+    assert_eq!(
+        problem["missing"],
+        json!([{"task": "events_1", "subtopology": "events", "partition": 1, "state": "unknown", "owner": null}])
+    );
     stores.problem("/v1/stores/sums/items/EUR", 503, "partial").await;
     let here = stores.keys("parcels", "scope=local").await;
     let wanted: Vec<String> = (0..6).map(|n| format!("k{n}")).filter(|key| stores.fixture.partition_of(key) != 1).collect();

@@ -9,7 +9,12 @@ use tokio::task::JoinHandle;
 
 use crate::clock::SystemClock;
 use crate::http::{Routes, Server, ServerSettings};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Versions};
+
+/// Metrics that tell of nothing yet.
+pub fn no_metrics() -> Metrics {
+    Metrics::new(Versions { librdkafka: "0", rocksdb: "0" }, Arc::new(SystemClock::default()))
+}
 
 /// Short time-outs, small bounds.
 pub fn quick() -> ServerSettings {
@@ -33,8 +38,7 @@ pub struct Running {
 
 impl Running {
     pub async fn start(routes: Routes, settings: ServerSettings) -> Self {
-        let metrics = Metrics::new("0", Arc::new(SystemClock::default()));
-        Self::with_metrics(routes, settings, metrics).await
+        Self::with_metrics(routes, settings, no_metrics()).await
     }
 
     pub async fn with_metrics(routes: Routes, settings: ServerSettings, metrics: Metrics) -> Self {

@@ -227,3 +227,22 @@ pub fn may_use_transactional_ids(settings: &KafkaSettings, within: Duration) -> 
         _ => Err(PortError { detail: format!("{id}: {text}"), ..from_transaction(OPERATION, &id, &error) }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    #[test]
+    fn a_broker_that_the_cluster_names_and_that_does_not_answer_is_told() {
+        let cluster = MockCluster::new(3).unwrap();
+        let settings = KafkaSettings::new(cluster.bootstrap_servers(), "app", "check");
+        let mut admin = KafkaAdmin::new(&settings).unwrap().within(Duration::from_secs(2));
+        let brokers = admin.brokers().unwrap();
+        assert_eq!(brokers.iter().map(|broker| broker.id).collect::<Vec<_>>(), [1, 2, 3]);
+        cluster.broker_down(2).unwrap();
+        let silent: Vec<BrokerAddress> = admin.ask_brokers(&brokers).into_iter().map(|(broker, _)| broker).collect();
+        assert_eq!(silent, brokers[1..2]);
+    }
+}

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::SystemClock;
 use crate::codec::{self, Desc, StoreKey, StoreValue, Text};
-use crate::query::{InstanceId, TaskView, ViewRegistry, Views};
+use crate::metrics::{Metrics, Versions};
+use crate::query::{InstanceId, Owners, TaskView, ViewRegistry, Views};
 use crate::record::{Offset, Record, Timestamp, TopicPartition, partition_for};
 use crate::state::{Batch, DatabaseProvider, Marker, MemoryDisk, TaskDatabase, TaskPosition};
 use crate::topology::{Index, Names, Partial, Store, TaskId, Topology, TopologyBuilder};
@@ -69,7 +71,9 @@ impl Fixture {
         let registry = ViewRegistry::default();
         registry.set_partitions("events".into(), partitions);
         let lag = Arc::new(|task: &TaskId| Some(Duration::from_secs(task.partition as u64)));
-        let views = Views::new(topology.clone(), Names::new("app", "p."), registry.clone(), lag, InstanceId("i-1".into()));
+        let metrics = Metrics::new(Versions { librdkafka: "0", rocksdb: "0" }, Arc::new(SystemClock::default()));
+        let (names, id) = (Names::new("app", "p."), InstanceId("i-1".into()));
+        let views = Views::new(topology.clone(), names, registry.clone(), lag, Owners::default(), id, &metrics);
         let columns = ["parcels@1", "sums@1", "pairs@1", "parcels@1#by-status", "sums@1#by-sum"].map(String::from);
         let open = |partition| {
             let database = TaskDatabase::new(disk.open(&format!("events_{partition}"), &columns).unwrap()).unwrap();

@@ -70,10 +70,26 @@ pub enum TopicFault {
         /// Its policy.
         found: String,
     },
+    /// Members could not be told apart by the order of one log.
+    #[error("members topic {topic} has {found} partitions, it must have 1: stop all instances and delete it, it is made anew")]
+    MembersPartitions {
+        /// The topic.
+        topic: String,
+        /// What it has.
+        found: i32,
+    },
+    /// The members topic would grow without end, or forget members that live.
+    #[error("members topic {topic} has cleanup.policy={found}, it must include compact: set compact,delete")]
+    MembersPolicy {
+        /// The topic.
+        topic: String,
+        /// Its policy.
+        found: String,
+    },
     /// Nobody knows whether an internal topic keeps what is needed.
     #[error("the settings of {role} {topic} may not be read: allow DescribeConfigs on this topic")]
     HiddenSettings {
-        /// `changelog` or `task log`.
+        /// `changelog`, `task log` or `members topic`.
         role: &'static str,
         /// The topic.
         topic: String,

@@ -7,12 +7,16 @@ use crate::ports::{NewTopic, TopicInfo};
 use crate::record::TopicName;
 use crate::topology::{Names, SubTopology, Topology};
 
+/// What we write keeps the time of what it was made from, and one record from the future must not stop its topic. Brokers from 4.0 on
+/// refuse such times unless this is set.
+const ANY_TIME: (&str, &str) = ("message.timestamp.after.max.ms", "9223372036854775807");
+
 /// What a topic is for: how it must be, and how it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopicRole {
     /// Records come from it.
     Source,
-    /// One sub-topology writes it for another: records are removed once they are processed, never by their age.
+    /// One sub-topology writes it for another. It is kept whole: a store that is added later is filled from it.
     Repartition,
     /// A store is restored from it.
     Changelog,
@@ -22,17 +26,21 @@ pub enum TopicRole {
     Sink,
     /// A partition a task.
     TaskLog,
+    /// Instances tell each other what they have: records of those that are long gone leave by time, those of living ones are young.
+    Members,
 }
 
 impl TopicRole {
     /// Topic settings of one that is made.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            TopicRole::Source | TopicRole::Sink => &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
-            TopicRole::Repartition => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("segment.bytes", "52428800")],
-            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "2592000000")],
+            TopicRole::Source => &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
+            TopicRole::Sink => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ANY_TIME],
+            TopicRole::Repartition => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("segment.bytes", "52428800"), ANY_TIME],
+            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "2592000000"), ANY_TIME],
             TopicRole::Changelog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "67108864")],
             TopicRole::TaskLog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "16777216")],
+            TopicRole::Members => &[("cleanup.policy", "compact,delete"), ("retention.ms", "86400000"), ("segment.bytes", "1048576")],
         }
     }
 
@@ -41,6 +49,7 @@ impl TopicRole {
         match self {
             TopicRole::Changelog => Some("changelog"),
             TopicRole::TaskLog => Some("task log"),
+            TopicRole::Members => Some("members topic"),
             TopicRole::Source | TopicRole::Repartition | TopicRole::Sink | TopicRole::DeadLetters => None,
         }
     }
@@ -53,7 +62,7 @@ pub struct TopicNeeded {
     pub name: String,
     /// What for.
     pub role: TopicRole,
-    /// Which sub-topology it belongs to; that of the task log is empty.
+    /// Which sub-topology it belongs to; empty for those of the whole application.
     pub subtopology: String,
 }
 
@@ -106,6 +115,7 @@ impl TopicsNeeded {
             sinks.iter().filter(|topic| is_declared(topic)).for_each(|topic| need(TopicRole::Sink, names.full(topic)));
         }
         topics.push(TopicNeeded { name: names.task_log(), role: TopicRole::TaskLog, subtopology: String::new() });
+        topics.push(TopicNeeded { name: names.members(), role: TopicRole::Members, subtopology: String::new() });
         let reader = |subtopology: &SubTopology| Reader {
             name: subtopology.name.to_string(),
             reads_sources: subtopology.topics.iter().any(|(topic, _)| is_declared(topic)),
@@ -184,6 +194,7 @@ impl Inspector<'_> {
         match topic.role {
             TopicRole::Sink => self.plan(topic, self.needed.settings.partitions),
             TopicRole::TaskLog => self.plan(topic, self.inspection.partitions.values().sum()),
+            TopicRole::Members => self.plan(topic, 1),
             TopicRole::Changelog | TopicRole::DeadLetters => self.plan(topic, of_sources),
             // Planned with all that is read beside it.
             TopicRole::Source | TopicRole::Repartition => return,
@@ -193,10 +204,16 @@ impl Inspector<'_> {
             let (topic, found) = (topic.name.clone(), info.partitions);
             self.inspection.faults.push(TopicFault::ChangelogPartitions { topic, found, expected: of_sources });
         }
+        if topic.role == TopicRole::Members && info.partitions != 1 {
+            self.inspection.faults.push(TopicFault::MembersPartitions { topic: topic.name.clone(), found: info.partitions });
+        }
         if let Some(role) = topic.role.compacted() {
+            let is_members = topic.role == TopicRole::Members;
             let topic = topic.name.clone();
             match info.cleanup_policy.as_deref() {
                 Some("compact") => {}
+                Some(found) if is_members && found.split(',').any(|policy| policy.trim() == "compact") => {}
+                Some(found) if is_members => self.inspection.faults.push(TopicFault::MembersPolicy { topic, found: found.to_string() }),
                 Some(found) => self.inspection.faults.push(TopicFault::CleanupPolicy { role, topic, found: found.to_string() }),
                 None => self.inspection.faults.push(TopicFault::HiddenSettings { role, topic }),
             }

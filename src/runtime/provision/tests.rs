@@ -57,6 +57,7 @@ fn in_an_empty_cluster_every_topic_is_planned_once() {
         ("p.app-counts-changelog", 4),
         ("p.totals-dlq", 4),
         ("p.app-tasks", 8),
+        ("p.app-members", 1),
     ];
     assert_eq!(planned(&inspection.missing), expected);
     assert_eq!(inspection.partitions, [("words".to_string(), 4), ("read".to_string(), 4)].into());
@@ -70,8 +71,15 @@ fn in_an_empty_cluster_every_topic_is_planned_once() {
 fn what_is_made_gets_the_count_of_what_is_read_beside_it() {
     let inspection = needed(true).inspect(&found(&[("p.more", 3, None), ("p.words-dlq", 9, None)]));
     assert_eq!(inspection.faults, []);
-    let expected =
-        [("p.words", 3), ("p.totals", 4), ("p.more-dlq", 3), ("p.app-counts-changelog", 3), ("p.totals-dlq", 4), ("p.app-tasks", 7)];
+    let expected = [
+        ("p.words", 3),
+        ("p.totals", 4),
+        ("p.more-dlq", 3),
+        ("p.app-counts-changelog", 3),
+        ("p.totals-dlq", 4),
+        ("p.app-tasks", 7),
+        ("p.app-members", 1),
+    ];
     assert_eq!(planned(&inspection.missing), expected);
 }
 
@@ -82,6 +90,7 @@ fn all_faults_are_told_at_once_each_with_what_to_do() {
         ("p.more", 3, Some("delete")),
         ("p.app-counts-changelog", 2, Some("delete")),
         ("p.app-tasks", 1, Some("compact,delete")),
+        ("p.app-members", 3, Some("delete")),
         ("p.words-dlq", 4, None),
         ("p.more-dlq", 3, None),
     ];
@@ -101,6 +110,8 @@ fn all_faults_are_told_at_once_each_with_what_to_do() {
          topics.create = true",
         "task log p.app-tasks has cleanup.policy=compact,delete, it must be compact only: set it so if no record was deleted from it yet, \
          else set another application.id",
+        "members topic p.app-members has 3 partitions, it must have 1: stop all instances and delete it, it is made anew",
+        "members topic p.app-members has cleanup.policy=delete, it must include compact: set compact,delete",
     ];
     assert_eq!(told, expected);
 }
@@ -114,6 +125,14 @@ fn internal_topics_whose_settings_may_not_be_read_are_refused() {
         ["the settings of changelog p.app-counts-changelog may not be read: allow DescribeConfigs on this topic"],
         "those of a source are nobody's concern"
     );
+}
+
+#[test]
+fn a_members_topic_may_be_compacted_with_or_without_a_limit_of_age() {
+    for policy in ["compact", "compact,delete", "delete,compact"] {
+        let inspection = needed(true).inspect(&found(&[("p.app-members", 1, Some(policy))]));
+        assert_eq!(inspection.faults, [], "{policy}");
+    }
 }
 
 /// Words are placed anew by their values before they are counted.
@@ -131,11 +150,11 @@ fn repartitioned(create: bool) -> TopicsNeeded {
 fn a_repartition_topic_gets_the_count_of_those_who_write_it() {
     let inspection = repartitioned(true).inspect(&found(&[("lines", 6, None)]));
     assert_eq!(inspection.faults, []);
-    assert_eq!(planned(&inspection.missing), [("app-by-word-repartition", 6), ("app-tasks", 12)]);
+    assert_eq!(planned(&inspection.missing), [("app-by-word-repartition", 6), ("app-tasks", 12), ("app-members", 1)]);
     assert!(inspection.missing[0].settings.contains(&("segment.bytes".to_string(), "52428800".to_string())));
     // One that is there keeps its own.
     let inspection = repartitioned(true).inspect(&found(&[("lines", 6, None), ("app-by-word-repartition", 5, None)]));
-    assert_eq!((planned(&inspection.missing), inspection.faults), (vec![("app-tasks", 11)], vec![]));
+    assert_eq!((planned(&inspection.missing), inspection.faults), (vec![("app-tasks", 11), ("app-members", 1)], vec![]));
     let inspection = repartitioned(true).inspect(&BTreeMap::new());
-    assert_eq!(planned(&inspection.missing), [("lines", 4), ("app-by-word-repartition", 4), ("app-tasks", 8)]);
+    assert_eq!(planned(&inspection.missing), [("lines", 4), ("app-by-word-repartition", 4), ("app-tasks", 8), ("app-members", 1)]);
 }

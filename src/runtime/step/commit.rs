@@ -44,6 +44,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     fn commit(&mut self) -> Result<(), ThreadError> {
         let began = self.now();
+        self.tell_lag();
         let mut parts = Vec::new();
         for (token, active) in self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?))) {
             let task = active.task.plan().id.clone();
@@ -57,16 +58,20 @@ impl<P: ThreadPorts> StreamThread<P> {
         self.sabotage_before_commit(&parts);
         match self.commit_parts(&mut parts) {
             Ok((delivered, at_once)) => {
-                self.parts.metrics.transactions.with_label_values(&["committed"]).inc();
+                self.parts.metrics.processing.transactions.with_label_values(&["committed"]).inc();
+                self.parts.metrics.consumer.commits.with_label_values(&["committed"]).inc();
                 self.transaction = None;
                 self.last_commit = self.now();
                 self.last_membership_poll = None;
                 self.replace_if_late_copies_may_come(at_once);
                 self.apply(parts, &delivered)?;
-                self.parts.metrics.commit_duration.observe((self.now() - began).as_secs_f64());
+                self.parts.metrics.processing.commit_duration.observe((self.now() - began).as_secs_f64());
                 Ok(())
             }
-            Err(error) => self.recover(error),
+            Err(error) => {
+                self.parts.metrics.consumer.commits.with_label_values(&["failed"]).inc();
+                self.recover(error)
+            }
         }
     }
 
@@ -163,8 +168,14 @@ impl<P: ThreadPorts> StreamThread<P> {
             match active.task.apply(prepared, position) {
                 Ok(()) => {
                     self.apply_failures = 0;
-                    for (event, count) in active.task.take_counts() {
-                        self.parts.metrics.processor_events.with_label_values(&[event]).inc_by(count);
+                    active.now_visible(self.parts.clock.now());
+                    let counts = active.task.take_counts();
+                    let metrics = &self.parts.metrics.processing;
+                    for (event, count) in counts.events {
+                        metrics.processor_events.with_label_values(&[event]).inc_by(count);
+                    }
+                    for (dropped, count) in counts.dropped {
+                        metrics.dropped(dropped.reason, dropped.dead_letter, count);
                     }
                 }
                 Err(cause) => self.apply_failed(token, task, cause)?,

@@ -48,7 +48,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn handle(&mut self, event: MembershipEvent) {
-        let count = |kind| self.parts.metrics.consumer_rebalances.with_label_values(&[kind]).inc();
+        let count = |kind| self.parts.metrics.consumer.rebalances.with_label_values(&[kind]).inc();
         match event {
             MembershipEvent::Assigned { tokens, generation } => {
                 count("assigned");
@@ -100,21 +100,20 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn fetch(&mut self) -> Result<(), ThreadError> {
-        let (mut came, mut failure) = (0, None);
+        let mut failure = None;
         let (now, max_task_idle) = (self.now(), self.parts.settings.max_task_idle);
         for active in self.slots.values_mut().filter_map(Slot::active_mut) {
-            match active.group.fill(&mut self.parts.data) {
-                Ok(entries) => came += entries,
-                Err(fault) => failure = Some(fault),
+            if let Err(fault) = active.group.fill(&mut self.parts.data) {
+                failure = Some(fault);
             }
             if let Some(partition) = active.group.settle(&self.parts.data, now, max_task_idle) {
                 tracing::warn!(thread = self.parts.name, %partition, "brings nothing though its end is not reached; its task goes on without it");
             }
         }
-        self.parts.metrics.consumer_records.inc_by(came as u64);
         match failure {
             None => Ok(()),
             Some((partition, error)) if error.class == PortErrorClass::OffsetOutOfRange => {
+                self.parts.metrics.consumer.offsets_lost.inc();
                 self.parts.status.set_lost(partition);
                 Err(ThreadError::OffsetsLost(error))
             }

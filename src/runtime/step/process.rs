@@ -9,7 +9,7 @@ use super::{PoisonPolicy, ThreadError, ThreadParts};
 use crate::ports::{InputMessage as _, PortError, ThreadPorts, TransactionalProducer as _};
 use crate::processor::ProcessorError;
 use crate::record::OutputRecord;
-use crate::task::{InputRecord, Output, OutputBuffer, Processed, TaskError};
+use crate::task::{Dropped, InputRecord, Output, OutputBuffer, Processed, TaskError};
 use crate::topology::TaskId;
 
 /// What ended a row of records that were done.
@@ -27,18 +27,31 @@ enum Pause<M> {
 impl<P: ThreadPorts> StreamThread<P> {
     /// Processes what was fetched; answers how many records.
     pub(super) fn process(&mut self) -> Result<usize, ThreadError> {
-        if self.phase != Phase::Ready || self.generation.is_none() || self.generation_refused {
+        if !self.may_work() {
             return Ok(0);
         }
         let tokens: Vec<i32> = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Active(_))).map(|(token, _)| *token).collect();
-        let mut processed = 0;
+        let (mut processed, mut began) = (0, self.now());
         for token in tokens {
-            processed += self.process_task(token)?;
+            let records = self.process_task(token)?;
+            if records > 0 {
+                began = self.turn_done(token, began);
+            }
+            processed += records;
             if self.phase != Phase::Ready {
                 break;
             }
         }
         Ok(processed)
+    }
+
+    /// Measures a task's turn; answers when it ended.
+    fn turn_done(&mut self, token: i32, began: Duration) -> Duration {
+        let now = self.now();
+        if let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) {
+            active.meter.turn_done(now - began);
+        }
+        now
     }
 
     /// Records of one task, until it has had its turn, has none that may be processed, or a failure took the transaction with it.
@@ -79,6 +92,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 value: message.value(),
                 headers: message.headers(),
             };
+            active.meter.took(source, input.timestamp, input.key.map_or(0, <[u8]>::len) + input.value.map_or(0, <[u8]>::len));
             match active.task.process(source, input, &mut self.outputs) {
                 Ok(Processed::Done) => {
                     let sent = self.parts.begin(&mut self.transaction).and_then(|()| self.parts.send(&mut self.outputs));
@@ -100,27 +114,25 @@ impl<P: ThreadPorts> StreamThread<P> {
         let task_id = active.task.plan().id.clone();
         let partition = active.task.plan().sources[source].partition.clone();
         let place = format!("{partition}@{}", message.offset());
-        let dropped = |reason| self.parts.metrics.records_dropped.with_label_values(&[reason]).inc();
-        let sent = match self.parts.settings.poison_policy_of(&partition.topic) {
+        let policy = self.parts.settings.poison_policy_of(&partition.topic);
+        let sent = match policy {
             PoisonPolicy::Stop => {
                 return Err(ThreadError::Task { task: task_id, cause: TaskError::Poison { place, cause } });
             }
             PoisonPolicy::Skip => {
-                dropped("skip");
                 tracing::warn!(task = %task_id, record = place, error = %cause, "record skipped");
                 self.begin_if_needed()
             }
             PoisonPolicy::DeadLetter => {
-                dropped("dead-letter");
-                self.parts.metrics.dead_letters.inc();
                 tracing::warn!(task = %task_id, record = place, error = %cause, "record goes to the dead-letter topic");
-                let letter = DeadLetter::new(&partition, message, &cause, self.parts.clock.now());
-                self.begin_if_needed().and_then(|()| self.parts.producer.send(&letter.record(message)))
+                let letter = DeadLetter { source: &partition, message, error: &cause, now: self.parts.clock.now() };
+                self.begin_if_needed().and_then(|()| letter.send(&mut self.parts.producer))
             }
         };
         let ok = sent.is_ok();
         if ok && let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) {
-            active.task.pass(source, message.offset());
+            let dropped = Dropped { reason: cause.kind(), dead_letter: policy == PoisonPolicy::DeadLetter };
+            active.task.pass(source, message.offset(), dropped);
         }
         self.settle(sent)?;
         Ok(ok)

@@ -25,7 +25,7 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(300);
 impl<P: ThreadPorts> StreamThread<P> {
     pub(super) fn recover(&mut self, error: PortError) -> Result<(), ThreadError> {
         tracing::warn!(thread = self.parts.name, class = ?error.class, %error, "transaction failed");
-        let count = |result| self.parts.metrics.transactions.with_label_values(&[result]).inc();
+        let count = |result| self.parts.metrics.processing.transactions.with_label_values(&[result]).inc();
         match error.class {
             PortErrorClass::Retriable | PortErrorClass::RequiresAbort => {
                 count("aborted");
@@ -112,6 +112,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
             active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;
             active.group.clear();
+            active.meter.undone();
             let partitions: Vec<_> = plan.source_partitions().cloned().collect();
             let positions: Vec<_> = partitions.iter().cloned().zip(active.task.next_offsets().iter().copied()).collect();
             self.parts.data.unassign(&partitions).map_err(ThreadError::Port)?;
@@ -133,7 +134,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     pub(super) fn replace_producer(&mut self) -> Result<(), ThreadError> {
         match self.parts.producer.replace(SLICE) {
             Ok(()) => {
-                self.parts.metrics.producers_replaced.inc();
+                self.parts.metrics.processing.producers_replaced.inc();
                 self.phase = Phase::Ready;
                 Ok(())
             }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use super::active_task::Slot;
+use super::active_task::{ActiveTask, Slot};
 use super::{OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
-use crate::metrics::{LagRow, Metrics};
-use crate::ports::{DataConsumer, Generation, InputMessage, ThreadPorts, Wake};
+use crate::metrics::{Activity, Metrics, ThreadActivity};
+use crate::ports::{DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TaskRow, TokenTable};
-use crate::task::{OutputBuffer, PartitionGroup, Readiness, Task, TaskPlan};
+use crate::task::{OutputBuffer, Readiness, Task, TaskPlan};
 use crate::topology::{Names, Topology};
 
 /// How a thread works.
@@ -148,6 +148,7 @@ pub struct StreamThread<P: ThreadPorts> {
     /// How often a database refused a batch, since the last one that it took.
     pub(super) apply_failures: usize,
     pub(super) outputs: OutputBuffer,
+    activity: ThreadActivity,
     ownerships: u64,
     opened_sender: Sender<OpenedTask>,
     opened: Receiver<OpenedTask>,
@@ -172,6 +173,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             producer_failures: VecDeque::new(),
             apply_failures: 0,
             outputs: Vec::new(),
+            activity: parts.metrics.activities.thread(&parts.name),
             ownerships: 0,
             opened_sender,
             opened,
@@ -187,10 +189,15 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// The main loop's body: poll → restore → process → punctuate → commit.
     pub fn step(&mut self) -> Result<Step, ThreadError> {
+        self.activity.begin(if self.phase == Phase::ReplaceProducer { Activity::Blocked } else { Activity::Poll });
         self.poll()?;
+        self.activity.begin(Activity::Restore);
         self.restore()?;
+        self.activity.begin(Activity::Process);
         let processed = self.process()?;
+        self.activity.begin(Activity::Punctuate);
         self.punctuate()?;
+        self.activity.begin(Activity::Commit);
         self.maybe_commit(processed)?;
         self.tell_status();
         Ok(self.next_step(processed))
@@ -198,6 +205,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Waits as a step asked for.
     pub fn wait(&mut self, at_most: Duration) -> Result<(), ThreadError> {
+        self.activity.begin(if self.may_work() { Activity::Idle } else { Activity::Blocked });
         match self.parts.data.wait(at_most) {
             Err(error) if !error.is_retriable() => Err(ThreadError::Port(error)),
             Err(error) => {
@@ -230,8 +238,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
             self.parts.views.publish(task_id.clone(), TaskView::Active(task.database().clone()));
             tracing::info!(thread = self.parts.name, task = %task_id, "task runs");
-            let group = PartitionGroup::new(plan.source_partitions());
-            self.slots.insert(opening.token, Slot::Active(Box::new(super::active_task::ActiveTask { task, group })));
+            let active = ActiveTask::new(task, &self.parts.metrics);
+            self.slots.insert(opening.token, Slot::Active(Box::new(active)));
         }
         Ok(())
     }
@@ -296,6 +304,11 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     pub(super) fn stopping(&self) -> bool {
         self.parts.stop.load(Ordering::Acquire)
+    }
+
+    /// False while nothing may be processed, whatever was fetched.
+    pub(super) fn may_work(&self) -> bool {
+        self.phase == Phase::Ready && self.generation.is_some() && !self.generation_refused
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -367,32 +380,17 @@ impl<P: ThreadPorts> StreamThread<P> {
         if self.generation.is_some() {
             self.parts.status.set_tasks(name, rows.collect());
         }
-        let lag = self.slots.values().filter_map(Slot::active);
-        let lag = lag.flat_map(|active| self.lag_rows(&active.task, &active.group)).collect();
-        self.parts.status.set_lag(name, lag);
+        self.tell_lag();
     }
 
-    fn lag_rows<'a>(&'a self, task: &'a Task, group: &'a PartitionGroup<Message<P>>) -> impl Iterator<Item = LagRow> + 'a
-    where
-        Message<P>: InputMessage,
-    {
-        let id = task.plan().id.to_string();
-        let sources = task.plan().sources.iter().zip(task.next_offsets()).zip(group.heads());
-        sources.map(move |((source, next), (head, end))| {
-            // Commit markers of others lie between the last record and the end: they are not lag.
-            let position = end.map_or(*next, |end| end.max(*next));
-            let committed = task.committed().and_then(|p| p.marker.sources.get(&source.partition).copied());
-            let fetched_end = self.parts.data.cached_end(&source.partition).or(end);
-            LagRow {
-                topic: source.partition.topic.clone(),
-                partition: source.partition.partition,
-                task: id.clone(),
-                position,
-                committed: committed.unwrap_or(*next),
-                end: if head.is_none() { end.or(fetched_end) } else { fetched_end },
-                next_record_time: head,
-            }
-        })
+    /// Leaves how far its partitions are: between commits, and once more before a commit, which may hang.
+    pub(super) fn tell_lag(&mut self) {
+        let now = self.parts.clock.now();
+        let mut rows = Vec::new();
+        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
+            active.tell_lag(&self.parts.data, now, &mut rows);
+        }
+        self.parts.status.set_lag(&self.parts.name, rows);
     }
 
     /// The producer's and the tasks' failures end here: each says what must follow.

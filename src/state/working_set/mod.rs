@@ -25,7 +25,9 @@ use indexmap::IndexMap;
 
 use super::index::{IndexScratch, StoreIndex};
 use super::{Batch, Change, Column, StoreError, TaskDatabase};
+use crate::clock::Stopwatch;
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
+use crate::metrics::StoreTally;
 
 /// Rows that a store keeps decoded between commits; at the next commit above it the set is emptied.
 const CACHED_ROWS: usize = 20_000;
@@ -50,6 +52,8 @@ pub(crate) trait ErasedStore: Send {
     fn settle(&mut self);
     /// The commit failed: what was not committed is forgotten.
     fn discard(&mut self);
+    /// What was done since the last call.
+    fn take_tally(&mut self) -> StoreTally;
 }
 
 struct Row<V> {
@@ -82,6 +86,7 @@ pub(crate) struct TypedStore<K, V> {
     dirty_before_record: usize,
     journal: Vec<Undo<V>>,
     key: Vec<u8>,
+    tally: StoreTally,
     _key: PhantomData<fn(&K)>,
 }
 
@@ -98,12 +103,16 @@ impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
             dirty_before_record: 0,
             journal: Vec::new(),
             key: Vec::new(),
+            tally: StoreTally::default(),
             _key: PhantomData,
         }
     }
 
     pub(super) fn get(&mut self, key: &K) -> Result<Option<Arc<V>>, StoreError> {
+        let watch = self.watch();
         let row = self.load(key)?;
+        self.tally.gets += 1;
+        self.watched(watch);
         Ok(self.rows[row].value.clone())
     }
 
@@ -112,18 +121,22 @@ impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
         key: &K,
         change: impl FnOnce(&mut Option<V>) -> Result<(), E>,
     ) -> Result<Change<V>, E> {
+        let watch = self.watch();
         let row = self.load(key)?;
         let old = self.rows[row].value.clone();
         let mut value = old.as_deref().cloned();
         change(&mut value)?;
         let new = value.map(Arc::new);
         self.set(row, new.clone());
+        self.watched(watch);
         Ok(Change { old, new })
     }
 
     pub(super) fn replace(&mut self, key: &K, value: Option<V>) -> Result<(), StoreError> {
+        let watch = self.watch();
         let row = self.load(key)?;
         self.set(row, value.map(Arc::new));
+        self.watched(watch);
         Ok(())
     }
 
@@ -132,8 +145,10 @@ impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
         self.key.clear();
         key.encode_key(&mut self.key);
         if let Some(row) = self.rows.get_index_of(self.key.as_slice()) {
+            self.tally.hits += 1;
             return Ok(row);
         }
+        self.tally.misses += 1;
         let mut found = None;
         self.database.database().get(self.column, &self.key, &mut |bytes| found = Some(codec::decode_row::<V>(bytes)))?;
         let value = found.transpose().map_err(|e| self.codec_error(e))?.map(Arc::new);
@@ -141,7 +156,21 @@ impl<K: StoreKey, V: StoreValue> TypedStore<K, V> {
         Ok(self.rows.insert_full(self.key.as_slice().into(), row).0)
     }
 
+    fn watch(&mut self) -> Option<Stopwatch> {
+        self.tally.times_next().then(Stopwatch::start)
+    }
+
+    fn watched(&mut self, watch: Option<Stopwatch>) {
+        if let Some(watch) = watch {
+            self.tally.timed(watch.elapsed());
+        }
+    }
+
     fn set(&mut self, index: usize, value: Option<Arc<V>>) {
+        match value {
+            Some(_) => self.tally.puts += 1,
+            None => self.tally.deletes += 1,
+        }
         let row = &mut self.rows[index];
         let old = std::mem::replace(&mut row.value, value);
         if !row.dirty && !self.indexes.is_empty() {
@@ -237,6 +266,10 @@ impl<K: StoreKey, V: StoreValue> ErasedStore for TypedStore<K, V> {
         if self.rows.len() > CACHED_ROWS {
             self.rows.clear();
         }
+    }
+
+    fn take_tally(&mut self) -> StoreTally {
+        self.tally.take()
     }
 
     fn discard(&mut self) {

@@ -61,6 +61,10 @@ impl DataConsumer for Script {
     fn cached_end(&self, partition: &TopicPartition) -> Option<Offset> {
         self.ends.get(partition).copied()
     }
+
+    fn cached_start(&self, _partition: &TopicPartition) -> Option<Offset> {
+        None
+    }
 }
 
 /// Sources named by a letter, in this order.

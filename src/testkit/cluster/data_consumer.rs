@@ -49,6 +49,7 @@ struct Queue {
     position: i64,
     fetched: VecDeque<Fetched<FakeMessage>>,
     stable_end: Option<i64>,
+    start: Option<Offset>,
     /// The end that was told last: each is told once.
     end_told: Option<i64>,
     /// Told once, as librdkafka does under `auto.offset.reset=error`; afterwards the queue stays silent.
@@ -68,6 +69,7 @@ impl Queue {
                 self.fetched.extend(slice.records.into_iter().map(|record| Fetched::Message(FakeMessage(record))));
                 self.position = slice.next;
                 self.stable_end = Some(slice.stable_end);
+                self.start = broker.partition(partition).ok().map(|log| log.bounds().start);
                 if slice.at_end && self.end_told != Some(slice.next) {
                     self.end_told = Some(slice.next);
                     self.fetched.push_back(Fetched::End(Offset(slice.next)));
@@ -118,8 +120,15 @@ impl DataConsumer for FakeDataConsumer {
             return Err(PortError::new(PortErrorClass::Fatal, ASSIGN, format!("{partition} is assigned already")));
         }
         self.assigned.extend(partitions.iter().map(|(partition, from)| {
-            let queue =
-                Queue { position: from.0, fetched: VecDeque::new(), stable_end: None, end_told: None, refusal: None, silent: false };
+            let queue = Queue {
+                position: from.0,
+                fetched: VecDeque::new(),
+                stable_end: None,
+                start: None,
+                end_told: None,
+                refusal: None,
+                silent: false,
+            };
             (partition.clone(), queue)
         }));
         Ok(())
@@ -164,5 +173,9 @@ impl DataConsumer for FakeDataConsumer {
 
     fn cached_end(&self, partition: &TopicPartition) -> Option<Offset> {
         self.assigned.get(partition)?.stable_end.map(Offset)
+    }
+
+    fn cached_start(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.assigned.get(partition)?.start
     }
 }

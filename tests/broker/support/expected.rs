@@ -1,6 +1,7 @@
 //! What must be served, as computed by fold.py, and the comparison with what is.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,26 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Instance, LOOK_INTERVAL};
+use super::{ExpectedViews, Instance, LOOK_INTERVAL};
+
+/// All that the log demands.
+pub struct Fold {
+    /// Every id that the log names, in order.
+    pub orders: Vec<Expected>,
+    /// Lists and dashboard.
+    pub views: ExpectedViews,
+    /// The dashboards at the positions that were asked for, as JSON.
+    pub dashboards: Vec<String>,
+}
+
+/// Most tests look at the orders alone.
+impl Deref for Fold {
+    type Target = [Expected];
+
+    fn deref(&self) -> &[Expected] {
+        &self.orders
+    }
+}
 
 /// The answer to `GET /api/orders/{id}` that the log demands.
 #[derive(Deserialize)]
@@ -26,15 +46,20 @@ impl Expected {
         serde_json::from_str(line).unwrap_or_else(|error| panic!("fold.py wrote {line}: {error}"))
     }
 
+    /// True when this instance answers as it should.
+    pub fn is_served(&self, instance: &mut Instance) -> bool {
+        self.differences(&mut [instance]).is_empty()
+    }
+
     /// Asks for the order and names each difference; empty when all is as it should be. Of several instances the first that knows
-    /// decides: 503 means that the order is somebody else's, or not yet restored.
+    /// decides: 307 and 503 mean that the order is somebody else's, or not yet restored.
     fn differences(&self, instances: &mut [&mut Instance]) -> Vec<String> {
         let path = format!("/api/orders/{}", self.order_id);
         let mut refusals = Vec::new();
         for instance in instances {
             let response = match instance.try_get(&path) {
-                Ok(response) if response.status == 503 => {
-                    refusals.push(format!("503 {}", response.body));
+                Ok(response) if matches!(response.status, 307 | 503) => {
+                    refusals.push(format!("{} {}", response.status, response.body));
                     continue;
                 }
                 Ok(response) => response,

@@ -1,5 +1,6 @@
 //! `viewmill run` as a process that a test kills, pauses, drains and asks.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ pub struct Instance {
     state_dir: PathBuf,
     log: PathBuf,
     client: Option<HttpClient>,
+    /// Clients of servers that it redirected to; `None`: redirects are not followed.
+    elsewhere: Option<BTreeMap<SocketAddr, HttpClient>>,
 }
 
 impl Instance {
@@ -52,7 +55,7 @@ impl Instance {
             .stderr(output)
             .spawn()
             .unwrap();
-        Instance { name: name.to_owned(), process, state_dir, log, client: None }
+        Instance { name: name.to_owned(), process, state_dir, log, client: None, elsewhere: None }
     }
 
     /// Waits until `/readyz` answers 200.
@@ -76,14 +79,67 @@ impl Instance {
         panic!("instance {} is not ready after {PATIENCE:?}: {last}", self.name);
     }
 
+    /// From now on one redirect is followed, as a client would; a second one is an answer like any other.
+    pub fn follow_one_redirect(&mut self) {
+        self.elsewhere = Some(BTreeMap::new());
+    }
+
     /// GETs a path; fails while the instance does not listen, or no longer does.
     pub fn try_get(&mut self, path: &str) -> io::Result<Response> {
         if self.client.is_none() {
-            let written = fs::read_to_string(self.state_dir.join("http.addr"))?;
-            let address: SocketAddr = written.trim().parse().map_err(|_| io::Error::other("http.addr is not written yet"))?;
-            self.client = Some(HttpClient::new(address));
+            self.client = Some(HttpClient::new(self.address()?));
         }
-        self.client.as_mut().expect("made above").get(path)
+        let response = self.client.as_mut().expect("made above").get(path)?;
+        match (&mut self.elsewhere, response.status, response.header("location")) {
+            (Some(clients), 307, Some(location)) => {
+                let (server, path) = split_url(location)?;
+                clients.entry(server).or_insert_with(|| HttpClient::new(server)).get(path)
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Where it listens, as others reach it.
+    pub fn url(&self) -> String {
+        format!("http://{}", fs::read_to_string(self.state_dir.join("http.addr")).unwrap().trim())
+    }
+
+    /// Waits until it listens, which is long before it is ready.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub fn wait_listening(&self) -> SocketAddr {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.address() {
+                Ok(address) => return address,
+                Err(error) => assert!(Instant::now() < deadline, "instance {} does not listen: {error}", self.name),
+            }
+            thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        let written = fs::read_to_string(self.state_dir.join("http.addr"))?;
+        written.trim().parse().map_err(|_| io::Error::other("http.addr is not written yet"))
+    }
+
+    /// A client of its own for another thread. The instance must listen already.
+    pub fn client(&self) -> HttpClient {
+        let written = fs::read_to_string(self.state_dir.join("http.addr")).unwrap();
+        HttpClient::new(written.trim().parse().unwrap())
+    }
+
+    /// A metric as `/metrics` shows it: the sum of its series that have all these labels, each written `name="value"`.
+    pub fn metric(&mut self, name: &str, labels: &[&str]) -> f64 {
+        let text = self.try_get("/metrics").unwrap().body;
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
+            labels.iter().all(|label| rest.contains(label)).then(|| rest.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        });
+        let values: Vec<f64> = values.collect();
+        assert!(!values.is_empty(), "no metric {name} {labels:?}");
+        values.iter().sum()
     }
 
     /// Ends it at once, as a crash or `kill -9` would.
@@ -129,6 +185,14 @@ impl Instance {
         let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.process.id())).status().unwrap();
         assert!(status.success(), "cannot send SIG{name} to instance {}", self.name);
     }
+}
+
+/// `http://host:port/path` as server and path.
+fn split_url(url: &str) -> io::Result<(SocketAddr, &str)> {
+    let malformed = || io::Error::other(format!("not a URL of another instance: {url}"));
+    let rest = url.strip_prefix("http://").ok_or_else(malformed)?;
+    let (server, path) = rest.split_at(rest.find('/').ok_or_else(malformed)?);
+    Ok((server.parse().map_err(|_| malformed())?, path))
 }
 
 impl Drop for Instance {

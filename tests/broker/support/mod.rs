@@ -3,12 +3,18 @@
 mod expected;
 mod http;
 mod instance;
+mod prometheus;
 mod run;
+mod views;
+mod watcher;
 
-pub use expected::{Expected, differences, eventually_served};
+pub use expected::{Expected, Fold, differences, eventually_served};
 pub use http::HttpClient;
 pub use instance::Instance;
+pub use prometheus::{Prometheus, faults_by_promtool};
 pub use run::{Run, bootstrap};
+pub use views::ExpectedViews;
+pub use watcher::Watcher;
 
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::Expected;
+use super::{Expected, ExpectedViews, Fold, LOOK_INTERVAL, PATIENCE};
 
 /// Where Kafka answers, `host:port`.
 ///
@@ -48,21 +49,67 @@ impl Run {
     /// Creates the three event topics with 4 partitions and begins to write the lives of orders into them, by a producer that shares no
     /// code with Viewmill, at `rate` records a second or as fast as it can. The same seed gives the same records; an order has about 6.
     pub fn begin_producing(&self, orders: usize, seed: u64, rate: Option<u32>) -> Background {
+        let rate = rate.map(|rate| rate.to_string());
+        self.produce(orders, seed, &rate.iter().flat_map(|rate| ["--rate", rate]).collect::<Vec<_>>())
+    }
+
+    /// As [`Run::begin_producing`], with a record that no view can use before every `every` good ones: of each kind in turn, or only of
+    /// `kinds`. What was written is noted in [`Run::manifest`].
+    pub fn begin_poisoning(&self, orders: usize, seed: u64, every: usize, kinds: Option<&str>) -> Background {
+        let (every, manifest) = (every.to_string(), self.manifest());
+        let mut arguments = vec!["--poison", &every, "--manifest", manifest.to_str().unwrap()];
+        arguments.extend(kinds.iter().flat_map(|kinds| ["--kinds", kinds]));
+        let producing = self.produce(orders, seed, &arguments);
+        // An instance would make topics that take no records from the future; the producer's are there before its manifest.
+        let deadline = Instant::now() + PATIENCE;
+        while !self.manifest().exists() {
+            assert!(Instant::now() < deadline, "the producer does not begin");
+            thread::sleep(LOOK_INTERVAL);
+        }
+        producing
+    }
+
+    fn produce(&self, orders: usize, seed: u64, arguments: &[&str]) -> Background {
         println!("{}: {orders} orders from seed {seed}", self.id);
         let mut command =
             self.python("produce.py", &["--orders", &orders.to_string(), "--seed", &seed.to_string(), "--create-topics", "4"]);
-        if let Some(rate) = rate {
-            command.args(["--rate", &rate.to_string()]);
-        }
-        Background(command.spawn().unwrap())
+        Background(command.args(arguments).spawn().unwrap())
     }
 
-    /// What must be served: a fold of the three topics as they stand in Kafka now, computed apart from Viewmill.
-    pub fn fold(&self) -> Vec<Expected> {
-        let out = self.dir.join("expected.jsonl");
-        let status = self.python("fold.py", &["--out", out.to_str().unwrap()]).status().unwrap();
+    /// Where each record is noted that was written as poison.
+    pub fn manifest(&self) -> PathBuf {
+        self.dir.join("poison.jsonl")
+    }
+
+    /// What must be served: a fold of the three topics as they stand in Kafka now, computed apart from Viewmill. Poison is left out.
+    pub fn fold(&self) -> Fold {
+        self.fold_at(&[])
+    }
+
+    /// As [`Run::fold`]; also what the dashboard had to be at each of these positions, none of which may be behind the one before.
+    pub fn fold_at(&self, positions: &[&str]) -> Fold {
+        let file = |name: &str| self.dir.join(name).to_str().unwrap().to_owned();
+        let (orders, views, dashboards) = (file("orders.jsonl"), file("views.json"), file("dashboards.jsonl"));
+        fs::write(file("positions"), positions.iter().map(|position| format!("{position}\n")).collect::<String>()).unwrap();
+        let mut command = self.python("fold.py", &["--out", &orders, "--views", &views]);
+        command.args(["--positions", &file("positions"), "--dashboards", &dashboards]);
+        if self.manifest().exists() {
+            command.arg("--poison").arg(self.manifest());
+        }
+        let status = command.status().unwrap();
         assert!(status.success(), "fold.py failed: {status}");
-        fs::read_to_string(out).unwrap().lines().map(Expected::from_line).collect()
+        Fold {
+            orders: fs::read_to_string(orders).unwrap().lines().map(Expected::from_line).collect(),
+            views: ExpectedViews::from_json(&fs::read_to_string(views).unwrap()),
+            dashboards: fs::read_to_string(dashboards).unwrap().lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Compares the dead-letter topics with the manifest; answers what dead_letters.py prints.
+    pub fn dead_letters(&self, arguments: &[&str]) -> String {
+        let output = self.python("dead_letters.py", &["--manifest", self.manifest().to_str().unwrap()]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "dead_letters.py failed: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn python(&self, script: &str, arguments: &[&str]) -> Command {

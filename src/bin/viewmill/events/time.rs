@@ -20,7 +20,15 @@ pub fn format_time(time_ms: i64) -> String {
 }
 
 fn parse_time(text: &str) -> Option<i64> {
-    parse_plain_time(text.as_bytes()).or_else(|| text.parse::<Timestamp>().ok().map(floor_to_millisecond))
+    parse_plain_time(text.as_bytes()).or_else(|| parse_any_time(text))
+}
+
+/// Any form of RFC 3339. Jiff reads more: years with a sign, before the year 0.
+fn parse_any_time(text: &str) -> Option<i64> {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    text.parse::<Timestamp>().ok().map(floor_to_millisecond)
 }
 
 /// The form that nearly all writers use, `2026-03-01T00:30:00.250Z` or without the fraction: every event has at least one.
@@ -131,6 +139,10 @@ mod tests {
             "2026-03-01T09:30:00",
             "2026-02-30T00:00:00Z",
             "12026-01-01T00:00:00Z",
+            "+012026-01-01T00:00:00Z",
+            "-000044-03-15T09:00:00Z",
+            "+002026-01-01T00:00:00Z",
+            "9999-12-31T23:59:60Z",
             "1772325000",
             "2026-03-01T24:00:00Z",
         ] {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
+use crate::metrics::{Metrics, RestoreMeter};
 use crate::ports::{ChangelogReader, LogRecord};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::step::RestoreError;
@@ -19,6 +20,7 @@ pub(super) struct Restoring {
     /// A changelog is open at the front of `remaining`.
     reading: bool,
     records: u64,
+    meter: RestoreMeter,
 }
 
 pub(super) struct Remaining {
@@ -75,7 +77,10 @@ impl Restoring {
         half: Half,
         target: Option<TaskPosition>,
         mut remaining: VecDeque<Remaining>,
+        metrics: &Metrics,
     ) -> Result<Self, StoreError> {
+        let left = remaining.iter().map(|part| (part.store.name.as_str(), part.last.0 + 1 - part.from.0));
+        let meter = metrics.restore.begin(&plan.name(), left);
         for part in &mut remaining {
             let mut whole: Vec<(Column, &IndexDef)> = Vec::new();
             for (column, index) in plan.indexes_of(&part.store) {
@@ -86,7 +91,7 @@ impl Restoring {
             }
             part.indexer = (!whole.is_empty()).then(|| plan.indexer_of(&part.store, &whole));
         }
-        Ok(Restoring { half, target, remaining, reading: false, records: 0 })
+        Ok(Restoring { half, target, remaining, reading: false, records: 0, meter })
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -114,9 +119,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
         if !batch.is_empty() {
             database.restore(&batch)?;
             restoring.records += chunk.records.len() as u64;
-            self.metrics.restore_records.inc_by(chunk.records.len() as u64);
-            self.metrics.restore_bytes.inc_by(batch.size_bytes() as u64);
+            restoring.meter.applied(chunk.records.len(), batch.size_bytes());
         }
+        restoring.meter.remaining(&remaining.store.name, remaining.last.0 + 1 - chunk.position.0);
         if chunk.position > remaining.last {
             self.reader.close(&changelog);
             restoring.reading = false;
@@ -149,9 +154,10 @@ impl<R: ChangelogReader> StateRestorer<R> {
     /// All rows are here.
     pub(super) fn finish_restore(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
         let Stage::Restore(done) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
-        let Restoring { half, target, records, .. } = *done;
+        let Restoring { half, target, records, meter, .. } = *done;
         if let Some(target) = target {
             half.lease.database().finish_restore(target)?;
+            meter.done();
             tracing::info!(task = job.request.plan.name(), records, "task restored");
         }
         self.begin_index(job, half)

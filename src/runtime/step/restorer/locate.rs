@@ -96,7 +96,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             StartDecision::Refuse(refusal) => return Err(Failure::Final(refusal.into())),
         };
         let Some((marker_offset, marker)) = log.marker else {
-            self.metrics.task_starts.with_label_values(&[decided]).inc();
+            self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
             return self.begin_index(job, Half { lease, marker: None, new_stores: Vec::new() });
         };
         check_sources(&plan, &marker)?;
@@ -113,8 +113,8 @@ impl<R: ChangelogReader> StateRestorer<R> {
             applied_at: self.clock.now(),
         });
         let half = Half { lease, marker: Some(marker), new_stores };
-        job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, remaining)?));
-        self.metrics.task_starts.with_label_values(&[decided]).inc();
+        job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, remaining, &self.metrics)?));
+        self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
         Ok(None)
     }
 

@@ -126,7 +126,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
             Err(Failure::Final(error)) => {
                 self.let_go(&job);
-                self.metrics.task_starts.with_label_values(&["refused"]).inc();
+                self.metrics.processing.task_starts.with_label_values(&["refused"]).inc();
                 self.answer(job, Err(error));
             }
         }

@@ -1,0 +1,173 @@
+//! The real binary on sample orders, as a process that is measured. Shared by the benches.
+
+// Times here are the real machine's.
+#![allow(clippy::disallowed_methods)]
+// Each bench needs a part of it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_viewmill");
+
+/// Clock ticks in a second of /proc's CPU times; Linux has had 100 for all programs since long.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+const GIVE_UP: Duration = Duration::from_secs(600);
+
+pub type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Writes the life of 300,000 orders, or of as many as the first number among the arguments says, to Kafka, starts an instance on an
+/// empty directory, and measures it.
+pub fn with_orders(bench: &str, measure: impl FnOnce(&Instance) -> Fallible<()>) -> Fallible<()> {
+    let orders = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(300_000_u64);
+    let servers =
+        std::env::var("VIEWMILL_TEST_KAFKA").map_err(|_| format!("no Kafka: run `scripts/kafka run -- cargo bench --bench {bench}`"))?;
+    let directory = std::env::temp_dir().join(format!("viewmill-bench-{}", std::process::id()));
+    fs::create_dir_all(&directory)?;
+    let result = start(&servers, orders, &directory).and_then(|instance| measure(&instance));
+    fs::remove_dir_all(&directory)?;
+    result
+}
+
+fn start(servers: &str, orders: u64, directory: &Path) -> Fallible<Instance> {
+    let prefix = format!("bench-{}-", std::process::id());
+    println!("writing the life of {orders} orders");
+    let sample = viewmill(servers, &prefix, directory)
+        .args(["sample", "--count", &orders.to_string(), "--rate", "0", "--seed", "7"])
+        .stdout(Stdio::null())
+        .status()?;
+    if !sample.success() {
+        return Err(format!("viewmill sample ended with {sample}").into());
+    }
+    Instance::start(viewmill(servers, &prefix, directory).arg("run"), directory)
+}
+
+fn viewmill(servers: &str, prefix: &str, directory: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", servers)
+        .env("VIEWMILL__APPLICATION__ID", prefix.trim_end_matches('-'))
+        .env("VIEWMILL__APPLICATION__TOPIC_PREFIX", prefix)
+        .env("VIEWMILL__APPLICATION__STATE_DIR", directory)
+        .env("VIEWMILL__HTTP__LISTEN", "127.0.0.1:0")
+        .env("VIEWMILL__LOG__LEVEL", "warn")
+        .current_dir(directory);
+    command
+}
+
+/// The process that is measured; killed when dropped.
+pub struct Instance {
+    child: Child,
+    address: String,
+}
+
+impl Instance {
+    fn start(command: &mut Command, directory: &Path) -> Fallible<Self> {
+        let (file, child) = (directory.join("http.addr"), command.spawn()?);
+        let mut instance = Instance { child, address: String::new() };
+        let began = Instant::now();
+        while began.elapsed() < GIVE_UP && instance.child.try_wait()?.is_none() {
+            instance.address = fs::read_to_string(&file).unwrap_or_default().trim().to_string();
+            if !instance.address.is_empty() {
+                return Ok(instance);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err("the instance did not start".into())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Answers how many events it took.
+    pub fn wait_until_nothing_lags(&self) -> Fallible<u64> {
+        let began = Instant::now();
+        while began.elapsed() < GIVE_UP {
+            let metrics = self.metrics()?;
+            let lags: Vec<f64> = metrics.lines().filter(|line| line.starts_with("viewmill_consumer_lag_records{")).map(value).collect();
+            // Three topics of four partitions.
+            if lags.len() == 12 && lags.iter().all(|lag| *lag == 0.0) {
+                return Ok(self.metric("viewmill_consumer_records_total")? as u64);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err("it still lags".into())
+    }
+
+    pub fn metric(&self, name: &str) -> Fallible<f64> {
+        let metrics = self.metrics()?;
+        let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+        Ok(value(line.ok_or_else(|| format!("no metric {name}"))?))
+    }
+
+    fn metrics(&self) -> Fallible<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
+    }
+
+    pub fn cpu_seconds(&self) -> Fallible<f64> {
+        stat_cpu_seconds(&self.proc("stat"))
+    }
+
+    pub fn status_kib(&self, field: &str) -> Fallible<u64> {
+        let status = fs::read_to_string(self.proc("status"))?;
+        let line = status.lines().find(|line| line.starts_with(field)).ok_or("no such field")?;
+        Ok(line.split_whitespace().nth(1).ok_or("no value")?.parse()?)
+    }
+
+    /// The threads that took CPU, those of one name together, most first.
+    pub fn threads(&self) -> Fallible<Vec<(String, f64)>> {
+        let mut sums: Vec<(String, f64)> = Vec::new();
+        for entry in fs::read_dir(self.proc("task"))? {
+            let path = entry?.path();
+            let name = fs::read_to_string(path.join("comm"))?.trim().to_string();
+            let seconds = stat_cpu_seconds(&path.join("stat"))?;
+            match sums.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += seconds,
+                None => sums.push((name, seconds)),
+            }
+        }
+        sums.retain(|(_, seconds)| *seconds >= 0.05);
+        sums.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(sums)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The CPU time of this process itself.
+pub fn own_cpu_seconds() -> Fallible<f64> {
+    stat_cpu_seconds(Path::new("/proc/self/stat"))
+}
+
+fn stat_cpu_seconds(path: &Path) -> Fallible<f64> {
+    let stat = fs::read_to_string(path)?;
+    // Behind the name, which may hold anything but a last ')': state is field 3, user and system time are 14 and 15.
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name")?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at - 3).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok((ticks(14) + ticks(15)) / TICKS_PER_SECOND)
+}
+
+fn value(line: &str) -> f64 {
+    line.rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+}

@@ -1,0 +1,49 @@
+//! Lists, counts and revenue equal a separate computation exactly: at the end, and at every moment on the way.
+
+use crate::spine::seed;
+use crate::support::{Instance, PATIENCE, Run, Watcher, eventually_served};
+
+#[test]
+fn orders_lists_counts_and_revenue_equal_a_separate_computation() {
+    let run = Run::new("statistics");
+    let mut instance = Instance::start(&run, "a", &[]);
+    instance.wait_ready();
+    let watcher = Watcher::start(instance.client());
+    // Slow enough that many commits are seen, fast enough that each holds many events.
+    let producing = run.begin_producing(20_000, seed(), Some(8_000));
+    producing.finish();
+    let fold = run.fold();
+    eventually_served(&fold, &mut [&mut instance], PATIENCE);
+    let seen = watcher.finish();
+
+    println!("{} dashboards at {} positions, {} lists beside them", seen.answers, seen.dashboards.len(), seen.comparable_lists);
+    assert!(seen.faults.is_empty(), "{} faults: {:#?}", seen.faults.len(), &seen.faults[..seen.faults.len().min(5)]);
+    assert!(seen.dashboards.len() >= 50 && seen.comparable_lists >= 50, "too little was seen on the way to say anything");
+    seen.assert_true_on_the_way(&run, 40);
+    fold.views.assert_served(&fold, &mut instance.client(), &[500, 137, 20]);
+}
+
+#[test]
+fn lists_counts_and_revenue_are_right_after_a_kill_and_after_a_restore() {
+    let run = Run::new("statistics-kill");
+    let mut producing = run.begin_producing(4_000, seed(), Some(3_000));
+    let mut instance = Instance::start(&run, "a", &[]);
+    for _ in 0..3 {
+        instance.wait_ready();
+        assert!(producing.runs(), "a kill of an idle instance shows little");
+        instance.kill();
+        instance = Instance::start(&run, "a", &[]);
+    }
+    producing.finish();
+    instance.wait_ready();
+    let fold = run.fold();
+    eventually_served(&fold, &mut [&mut instance], PATIENCE);
+    fold.views.assert_served(&fold, &mut instance.client(), &[100]);
+
+    instance.kill();
+    instance.forget_state();
+    let mut instance = Instance::start(&run, "a", &[]);
+    instance.wait_ready();
+    eventually_served(&fold, &mut [&mut instance], PATIENCE);
+    fold.views.assert_served(&fold, &mut instance.client(), &[100]);
+}
