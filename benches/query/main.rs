@@ -31,6 +31,8 @@ fn main() -> Fallible<()> {
 
 fn measure(instance: &Instance) -> Fallible<()> {
     let events = instance.wait_until_nothing_lags()?;
+    // What was processed last is seen with the commit after it.
+    std::thread::sleep(Duration::from_secs(1));
     let client = Client::new(instance.address())?;
     let ids = order_ids(&client)?;
     println!("{events} events taken up, {} orders known", ids.len());

@@ -1,6 +1,7 @@
 //! Any store over HTTP, as JSON: what there is, a key, a list, who has a key.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -74,10 +75,10 @@ async fn item(views: &Views, store: String, key: String, query: Query) -> Result
     let answer = views.item(&store, &key, &Read { scope }).await?;
     let Item { key, value } = &answer.value;
     let body = match value {
-        ItemValue::One(Some(value)) => json!({ "key": key, "value": value }),
+        ItemValue::One(Some(value)) => ItemJson { key, value: Some(value), values: None },
         ItemValue::Each(rows) if !rows.is_empty() => {
-            let values: Vec<Value> = rows.iter().map(|(partition, value)| json!({ "partition": partition, "value": value })).collect();
-            json!({ "key": key, "values": values })
+            let values = rows.iter().map(|(partition, value)| PartJson { partition: *partition, value }).collect();
+            ItemJson { key, value: None, values: Some(values) }
         }
         _ => return Err(Problem::not_found("key-not-found", format!("store {store} has no row of the key {key}"))),
     };
@@ -102,12 +103,9 @@ async fn items(views: &Views, store: String, query: Query) -> Result<Response, P
     let partial = list.is_partial();
     let answer = views.items(list, &Page::at(limit, text("cursor")), &Read { scope }).await?;
     let (rows, next) = &answer.value;
-    let row = |row: &ItemRow| match partial {
-        true => json!({ "key": row.key, "partition": row.partition, "value": row.value }),
-        false => json!({ "key": row.key, "value": row.value }),
-    };
-    let rows: Vec<Value> = rows.iter().map(row).collect();
-    Ok(with_freshness(json_reply(StatusCode::OK, &json!({ "items": rows, "nextCursor": next })), &answer))
+    let row = |row| RowJson::new(row, partial);
+    let body = ItemsJson { items: rows.iter().map(row).collect(), next_cursor: next.as_deref() };
+    Ok(with_freshness(json_reply(StatusCode::OK, &body), &answer))
 }
 
 async fn owner(views: &Views, store: String, key: String, query: Query) -> Result<Response, Problem> {
@@ -115,6 +113,44 @@ async fn owner(views: &Views, store: String, key: String, query: Query) -> Resul
     let owner = views.owner_of(&store, &key).await?;
     let body = json!({ "partition": owner.task.partition, "task": owner.task.to_string(), "here": owner.here });
     Ok(json_reply(StatusCode::OK, &body))
+}
+
+// Rows are written as they write themselves: through a tree their exact numbers would become binary floats.
+
+#[derive(Serialize)]
+struct ItemJson<'a> {
+    key: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<PartJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct PartJson<'a> {
+    partition: i32,
+    value: &'a RawValue,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemsJson<'a> {
+    items: Vec<RowJson<'a>>,
+    next_cursor: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    key: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<i32>,
+    value: &'a RawValue,
+}
+
+impl<'a> RowJson<'a> {
+    fn new(row: &'a ItemRow, partial: bool) -> Self {
+        RowJson { key: &row.key, partition: partial.then_some(row.partition), value: &row.value }
+    }
 }
 
 /// What is wrong with a query string, all at once.

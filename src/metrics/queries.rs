@@ -26,6 +26,8 @@ pub enum QueryResult {
     Found,
     /// There was none.
     Absent,
+    /// Another instance runs the task, and the reader was told which.
+    Redirected,
     /// A task is being restored, runs elsewhere, or is not known yet.
     Unavailable,
     /// Too many reads at once, or too many rows.
@@ -35,7 +37,7 @@ pub enum QueryResult {
 }
 
 const TYPES: [&str; 4] = ["get", "get_each", "page", "range"];
-const RESULTS: [&str; 5] = ["found", "absent", "unavailable", "refused", "failed"];
+const RESULTS: [&str; 6] = ["found", "absent", "redirected", "unavailable", "refused", "failed"];
 /// Who answered.
 const SOURCES: [&str; 1] = ["local"];
 

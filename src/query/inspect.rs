@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::parts::is_being_filled;
 use super::store_table::StoreEntry;
@@ -30,7 +31,7 @@ pub struct StoreInfo {
 }
 
 /// A key with what stands under it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// The key.
     pub key: Value,
@@ -38,13 +39,13 @@ pub struct Item {
     pub value: ItemValue,
 }
 
-/// What stands under a key.
-#[derive(Clone, Debug, PartialEq)]
+/// What stands under a key, as the rows write themselves: exact numbers keep their digits.
+#[derive(Clone, Debug)]
 pub enum ItemValue {
     /// The row of a keyed store.
-    One(Option<Value>),
+    One(Option<Box<RawValue>>),
     /// The rows of a partial store, with their partitions.
-    Each(Vec<(i32, Value)>),
+    Each(Vec<(i32, Box<RawValue>)>),
 }
 
 /// Which task has a key.

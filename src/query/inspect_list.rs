@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::inspect::listed;
 use super::pages::PageOf;
@@ -12,13 +13,13 @@ use super::{Answer, Page, QueryError, Read, Views};
 use crate::codec::{self, CodecError};
 use crate::state::{Batch, Column, KeyRange, StoreError};
 
-/// A row of a list.
-#[derive(Clone, Debug, PartialEq)]
+/// A row of a list, as it writes itself: exact numbers keep their digits.
+#[derive(Clone, Debug)]
 pub struct ItemRow {
     /// The key.
-    pub key: Value,
+    pub key: Box<RawValue>,
     /// The row.
-    pub value: Value,
+    pub value: Box<RawValue>,
     /// Where it lies.
     pub partition: i32,
 }

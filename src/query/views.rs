@@ -12,7 +12,7 @@ use crate::clock::Stopwatch;
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
 use crate::metrics::{Metrics, QueryResult, QueryType, ViewMeter};
 use crate::record::{Position, partition_for};
-use crate::state::{StoreError, TaskDatabase};
+use crate::state::{StoreError, TaskDatabase, TaskPosition};
 use crate::topology::{Names, Partial, PartitionKey, Store, TaskId, Topology};
 
 /// Reads that may wait for a blocking thread or run on one; more are refused.
@@ -120,8 +120,14 @@ impl Views {
             Some(TaskView::Restoring) => return Err(QueryError::Restoring { task }),
             None => return Err(self.inner.owners.not_here(task)),
         };
-        let read = store.clone();
-        let found = self.blocking(move || read_row(&database, &read, &key, decode)).await?;
+        // Handing a read to another thread costs more than the read of a row that is in memory.
+        let found = match read_row_in_memory(&database, store, &key, &decode)? {
+            Some(found) => found,
+            None => {
+                let read = store.clone();
+                self.blocking(move || read_row(&database, &read, &key, decode)).await?
+            }
+        };
         let Some((value, position)) = found else { return Err(QueryError::Restoring { task }) };
         Ok(self.answer(value, position, (self.inner.lag)(&task)))
     }
@@ -226,27 +232,46 @@ impl Views {
 fn result_of<T>(answer: &Result<T, QueryError>) -> QueryResult {
     match answer {
         Ok(_) => QueryResult::Found,
-        Err(QueryError::Restoring { .. } | QueryError::NotHere { .. } | QueryError::Partial { .. } | QueryError::NotJoined) => {
-            QueryResult::Unavailable
-        }
+        Err(QueryError::Elsewhere { .. }) => QueryResult::Redirected,
+        Err(QueryError::Restoring { .. } | QueryError::RestoringElsewhere { .. } | QueryError::NotHere { .. }) => QueryResult::Unavailable,
+        Err(QueryError::Partial { .. } | QueryError::NotJoined) => QueryResult::Unavailable,
         Err(QueryError::Overloaded | QueryError::TooManyRows { .. }) => QueryResult::Refused,
         Err(_) => QueryResult::Failed,
     }
 }
 
-/// `None` while the store is being filled.
+/// A row, if there is one, and the position whose state it belongs to; `None` while the store is being filled.
+type RowAt<T> = Option<(Option<T>, Position)>;
+
 fn read_row<T>(
     database: &TaskDatabase,
     store: &StoreEntry,
     key: &[u8],
     decode: impl Fn(&[u8]) -> Result<T, CodecError>,
-) -> Result<Option<(Option<T>, Position)>, QueryError> {
-    let (snapshot, state) = database.snapshot()?;
-    if is_being_filled(state.as_deref(), store) {
+) -> Result<RowAt<T>, QueryError> {
+    let mut row = None;
+    let state = database.read(store.column, key, &mut |bytes| row = Some(decode(bytes)))?;
+    row_at(store, state.as_deref(), row)
+}
+
+/// `None` when it takes more than a look at what is in memory.
+fn read_row_in_memory<T>(
+    database: &TaskDatabase,
+    store: &StoreEntry,
+    key: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, CodecError>,
+) -> Result<Option<RowAt<T>>, QueryError> {
+    let mut row = None;
+    match database.read_in_memory(store.column, key, &mut |bytes| row = Some(decode(bytes)))? {
+        Some(state) => row_at(store, state.as_deref(), row).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn row_at<T>(store: &StoreEntry, state: Option<&TaskPosition>, row: Option<Result<T, CodecError>>) -> Result<RowAt<T>, QueryError> {
+    if is_being_filled(state, store) {
         return Ok(None);
     }
-    let mut row = None;
-    snapshot.get(store.column, key, &mut |bytes| row = Some(decode(bytes)))?;
     let row = row.transpose().map_err(|source| undecoded(store, source))?;
     Ok(Some((row, state.map(|state| state.marker.position()).unwrap_or_default())))
 }

@@ -9,6 +9,11 @@ pub trait Database: Send + Sync {
     /// Calls `read` with the row of a key, if there is one, and tells whether there was.
     fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>;
 
+    /// As [`Database::get`], but it never touches the disk: `None` when what is in memory does not tell.
+    fn get_in_memory(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<bool>, StoreError> {
+        self.get(column, key, read).map(Some)
+    }
+
     /// Applies all writes or none. They survive a kill of the process, not necessarily a power cut.
     fn write(&self, batch: &Batch) -> Result<(), StoreError>;
 

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, ReadOptions, SnapshotWithThreadMode,
-    WriteBatch, WriteBufferManager, properties,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, Options, ReadOptions, ReadTier,
+    SnapshotWithThreadMode, WriteBatch, WriteBufferManager, properties,
 };
 
 use super::figures::{DatabaseFigures, cumulative_stall};
@@ -218,6 +218,21 @@ impl Database for RocksDatabase {
             read(row);
         }
         Ok(row.is_some())
+    }
+
+    fn get_in_memory(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<bool>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_read_tier(ReadTier::BlockCache);
+        match self.db.get_pinned_cf_opt(self.family(column)?, key, &options) {
+            Ok(row) => {
+                if let Some(row) = &row {
+                    read(row);
+                }
+                Ok(Some(row.is_some()))
+            }
+            Err(error) if error.kind() == ErrorKind::Incomplete => Ok(None),
+            Err(error) => Err(failed(&self.path, "get", error)),
+        }
     }
 
     fn write(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::index::{IndexScratch, StoreIndex};
 use super::{Batch, Column, ErasedStore, IndexDef, StoreError, TaskDatabase, TypedStore};
@@ -18,8 +19,8 @@ pub(crate) trait StoreType: Send + Sync {
     /// Derives index rows from rows as bytes.
     fn indexer(&self, name: &str, indexes: &[(Column, &IndexDef)]) -> Box<dyn RowIndexer>;
 
-    /// A key and a row as JSON.
-    fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Value, Value), CodecError>;
+    /// A key and a row as JSON, as they write themselves: exact numbers keep their digits.
+    fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Box<RawValue>, Box<RawValue>), CodecError>;
 
     /// The typed key of a JSON value, and its bytes in the store. The key is of the store's key type.
     fn key_from_json(&self, key: Value) -> Result<(Box<dyn Any + Send>, Vec<u8>), CodecError>;
@@ -53,10 +54,10 @@ impl<K: StoreKey, V: StoreValue> StoreType for RowTypes<K, V> {
         Box::new(Indexer::<K, V> { store: name.to_string(), indexes: typed(indexes), scratch: IndexScratch::default() })
     }
 
-    fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Value, Value), CodecError> {
+    fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Box<RawValue>, Box<RawValue>), CodecError> {
         let json = |e: serde_json::Error| CodecError::new(format!("cannot be shown as JSON: {e}"));
-        let key = serde_json::to_value(codec::decode_whole_key::<K>(key)?).map_err(json)?;
-        Ok((key, serde_json::to_value(codec::decode_row::<V>(row)?).map_err(json)?))
+        let key = to_raw_value(&codec::decode_whole_key::<K>(key)?).map_err(json)?;
+        Ok((key, to_raw_value(&codec::decode_row::<V>(row)?).map_err(json)?))
     }
 
     fn key_from_json(&self, key: Value) -> Result<(Box<dyn Any + Send>, Vec<u8>), CodecError> {
@@ -86,5 +87,36 @@ impl<K: StoreKey, V: StoreValue> RowIndexer for Indexer<K, V> {
             self.scratch.delta(index, (&typed_key, key), old.as_ref(), new.as_ref(), batch);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize, Serializer};
+
+    use super::*;
+
+    /// A number that writes itself exactly.
+    #[derive(Clone, Deserialize)]
+    struct Exact(String);
+
+    impl Serialize for Exact {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match serializer.is_human_readable() {
+                true => RawValue::from_string(self.0.clone()).expect("it is a number").serialize(serializer),
+                false => self.0.serialize(serializer),
+            }
+        }
+    }
+
+    impl StoreValue for Exact {}
+
+    #[test]
+    fn exact_numbers_keep_their_digits_in_json() {
+        let (mut key, mut row) = (Vec::new(), Vec::new());
+        crate::codec::KeyCodec::encode_key(&7u64, &mut key);
+        codec::encode_row(&Exact("9007199254740993.10".into()), &mut row).unwrap();
+        let (key, row) = RowTypes::<u64, Exact>::default().row_json(&key, &row).unwrap();
+        assert_eq!((key.get(), row.get()), ("7", "9007199254740993.10"));
     }
 }

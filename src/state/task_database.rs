@@ -1,6 +1,6 @@
 //! A task's database together with the position that it holds.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::{Batch, Column, Database, Direction, KeyRange, Snapshot, StoreError, TaskPosition};
 use crate::codec;
@@ -8,7 +8,8 @@ use crate::codec;
 /// A task's open database. Shared by the task that writes it and by readers; only the holder of its [`TaskLease`] writes.
 pub struct TaskDatabase {
     database: Arc<dyn Database>,
-    position: Mutex<Option<TaskPosition>>,
+    /// Held while a batch is written.
+    position: Mutex<Option<Arc<TaskPosition>>>,
     /// What readers found last, as bytes and decoded: between two commits all of them find the same.
     last_read: Mutex<Option<LastRead>>,
 }
@@ -22,12 +23,12 @@ impl TaskDatabase {
     /// Reads the position of an open database.
     pub fn new(database: Arc<dyn Database>) -> Result<Self, StoreError> {
         let position = read_position(|key, read| database.get(Column::META, key, read))?;
-        Ok(TaskDatabase { database, position: Mutex::new(position), last_read: Mutex::default() })
+        Ok(TaskDatabase { database, position: Mutex::new(position.map(Arc::new)), last_read: Mutex::default() })
     }
 
     /// The position that the database holds; `None` before the first commit.
     pub fn position(&self) -> Option<TaskPosition> {
-        self.lock().clone()
+        self.lock().as_deref().cloned()
     }
 
     /// The database itself.
@@ -46,7 +47,7 @@ impl TaskDatabase {
         }
         put_position(&mut batch, &position)?;
         self.database.write(&batch)?;
-        *current = Some(position);
+        *current = Some(Arc::new(position));
         Ok(())
     }
 
@@ -62,7 +63,7 @@ impl TaskDatabase {
         let mut batch = Batch::default();
         put_position(&mut batch, &position)?;
         self.database.write(&batch)?;
-        *current = Some(position);
+        *current = Some(Arc::new(position));
         Ok(())
     }
 
@@ -73,6 +74,35 @@ impl TaskDatabase {
         let mut position = None;
         snapshot.get(Column::META, TaskPosition::KEY, &mut |bytes| position = Some(self.decode_position(bytes)))?;
         Ok((snapshot, position.transpose()?))
+    }
+
+    /// A row together with the position whose state it belongs to, without touching the disk, a snapshot or a lock that somebody holds.
+    /// `None` when what is in memory does not tell, or a commit is being written at this moment; `read` may have been called then.
+    pub fn read_in_memory(
+        &self,
+        column: Column,
+        key: &[u8],
+        read: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Option<Arc<TaskPosition>>>, StoreError> {
+        let Some(before) = self.position_unless_written() else { return Ok(None) };
+        if self.database.get_in_memory(column, key, read)?.is_none() {
+            return Ok(None);
+        }
+        // The same position before and after, and no writer at either moment: no commit came between.
+        let unchanged = self.position_unless_written().filter(|after| match (&before, after) {
+            (Some(before), Some(after)) => Arc::ptr_eq(before, after),
+            (before, after) => before.is_none() && after.is_none(),
+        });
+        Ok(unchanged)
+    }
+
+    /// `None` while somebody writes.
+    fn position_unless_written(&self) -> Option<Option<Arc<TaskPosition>>> {
+        match self.position.try_lock() {
+            Ok(position) => Some(position.clone()),
+            Err(TryLockError::Poisoned(position)) => Some(position.into_inner().clone()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// A row as bytes together with the position whose state it belongs to.
@@ -120,7 +150,7 @@ impl TaskDatabase {
         Ok(position)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<TaskPosition>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<TaskPosition>>> {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

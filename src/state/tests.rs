@@ -302,3 +302,52 @@ fn an_index_that_is_not_kept_any_more_is_forgotten() {
         assert_eq!((database.has_index("rows@1#a").unwrap(), database.has_index("rows@1#b").unwrap()), (false, true));
     });
 }
+
+/// Each commit writes its own sequence into the row; a read beside them must never see a row and a position of two commits.
+#[test]
+fn a_row_in_memory_and_its_position_are_of_one_commit() {
+    for kind in [Kind::memory(), Kind::rocks()] {
+        let database = kind.open();
+        let writer = {
+            let database = database.clone();
+            std::thread::spawn(move || {
+                for sequence in 1..=3_000_u64 {
+                    let mut batch = Batch::default();
+                    batch.put(STORE, b"k", &sequence.to_be_bytes());
+                    database.apply(batch, commit(sequence)).unwrap();
+                }
+            })
+        };
+        let mut told = 0;
+        while !writer.is_finished() {
+            let mut row = None;
+            let read =
+                database.read_in_memory(STORE, b"k", &mut |bytes| row = Some(u64::from_be_bytes(bytes.try_into().unwrap()))).unwrap();
+            if let Some(position) = read {
+                assert_eq!(row, position.map(|position| position.marker.sequence));
+                told += 1;
+            }
+        }
+        writer.join().unwrap();
+        assert!(told > 0, "no read was told anything");
+    }
+}
+
+#[test]
+fn a_row_on_disk_alone_is_not_told_from_memory() {
+    let kind = Kind::rocks();
+    let mut batch = Batch::default();
+    batch.put(STORE, b"k", b"row");
+    kind.open().apply(batch, commit(1)).unwrap();
+    // Opened again, its log has become a file, of which nothing is cached yet.
+    let database = kind.open();
+    let look = || database.read_in_memory(STORE, b"k", &mut |_| {}).unwrap().is_some();
+    assert!(!look());
+    assert!(database.read(STORE, b"k", &mut |_| {}).unwrap().is_some());
+    assert!(look(), "the read has brought it into the cache");
+}
+
+fn commit(sequence: u64) -> TaskPosition {
+    let marker = Marker { lineage: uuid::Uuid::nil(), sequence, sources: BTreeMap::new(), stream_time: None, changelogs: BTreeMap::new() };
+    TaskPosition { marker, marker_offset: crate::record::Offset(0), applied_at: crate::record::Timestamp(0) }
+}

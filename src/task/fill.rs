@@ -12,7 +12,7 @@ use crate::ports::Delivered;
 use crate::record::Offset;
 use crate::state::{Batch, Direction, KeyRange, RowIndexer, StoreError, TaskDatabase};
 
-use super::{PlannedStore, TaskPlan};
+use super::{PlannedStore, Task, TaskError, TaskPlan};
 
 /// Rows that are compared for one batch.
 const BATCH_ROWS: usize = 10_000;
@@ -26,6 +26,27 @@ pub struct Fill {
     /// What waits for the commit.
     rows: Batch,
     index_rows: Batch,
+}
+
+impl Task {
+    /// Gives the task stores to fill before it goes on.
+    pub fn begin_fill(&mut self, fill: Fill) {
+        self.fill = Some(fill);
+    }
+
+    /// True while stores are being filled: then it must not process, nor punctuate.
+    pub fn is_filling(&self) -> bool {
+        self.fill.is_some()
+    }
+
+    /// Takes the next rows of a store that is being filled into the next commit. Nothing happens while rows wait for one.
+    pub fn fill_some(&mut self) -> Result<(), TaskError> {
+        if let Some(fill) = &mut self.fill {
+            fill.advance(self.lease.database())?;
+            self.moved = true;
+        }
+        Ok(())
+    }
 }
 
 struct StoreFill {

@@ -20,8 +20,9 @@ use crate::record::{Offset, Timestamp, TopicPartition};
 /// How many records a queue is filled up to.
 const QUEUE_RECORDS: usize = 1_000;
 
-/// So long a partition that cannot be fetched, say because it has no leader, holds up the others of its task.
-pub const MAX_FETCH_WAIT: Duration = Duration::from_secs(10);
+/// So long a partition that cannot be fetched, say because it has no leader, holds up the others of its task: longer than the restart of a
+/// broker, over which the order should hold.
+pub const MAX_FETCH_WAIT: Duration = Duration::from_secs(60);
 
 struct Queue<M> {
     partition: TopicPartition,

@@ -18,7 +18,7 @@ use crate::state::{Batch, ErasedStore, Marker, TaskLease, TaskPosition};
 /// An active task.
 pub struct Task {
     pub(super) plan: Arc<TaskPlan>,
-    lease: TaskLease,
+    pub(super) lease: TaskLease,
     /// By the topology's node index; `None` for nodes of other sub-topologies, and for one that is running.
     pub(super) nodes: Vec<Option<Box<dyn ErasedNode>>>,
     /// By the topology's store index.
@@ -35,7 +35,7 @@ pub struct Task {
     /// The next offset of each source partition.
     next: Vec<Offset>,
     /// Something moved since the last commit.
-    moved: bool,
+    pub(super) moved: bool,
     lineage: Uuid,
     committed: Option<TaskPosition>,
     /// Where to begin when nothing was ever committed.
@@ -43,7 +43,7 @@ pub struct Task {
     /// Set after a commit failed because of a row too large: from then on the rows of each record are measured.
     measures_rows: bool,
     /// Stores that were added to the task and are not whole yet; it processes nothing meanwhile.
-    fill: Option<Fill>,
+    pub(super) fill: Option<Fill>,
 }
 
 impl Task {
@@ -110,25 +110,6 @@ impl Task {
     pub fn dirty_rows(&self) -> usize {
         let filled = self.fill.as_ref().map_or(0, |fill| fill.rows().len());
         self.stores.iter().flatten().map(|store| store.dirty_rows()).sum::<usize>() + filled
-    }
-
-    /// Gives the task stores to fill before it goes on.
-    pub fn begin_fill(&mut self, fill: Fill) {
-        self.fill = Some(fill);
-    }
-
-    /// True while stores are being filled: then it must not process, nor punctuate.
-    pub fn is_filling(&self) -> bool {
-        self.fill.is_some()
-    }
-
-    /// Takes the next rows of a store that is being filled into the next commit. Nothing happens while rows wait for one.
-    pub fn fill_some(&mut self) -> Result<(), TaskError> {
-        if let Some(fill) = &mut self.fill {
-            fill.advance(self.lease.database())?;
-            self.moved = true;
-        }
-        Ok(())
     }
 
     /// Processes a record of the source partition at this index of the plan, all or nothing. Its outputs are appended.

@@ -131,7 +131,8 @@ pub fn eventually(instance: &mut Instance, fits: impl Fn(&str) -> bool) -> Strin
 fn check_online_beside_a_running_instance_leaves_it_alone() {
     let run = Run::new("check-beside");
     run.begin_producing(200, 7, None).finish();
-    let mut instance = Instance::start(&run, "a", &[]);
+    // One thread, so that no task still moves between two of them once it is ready.
+    let mut instance = Instance::start(&run, "a", &[("VIEWMILL__PROCESSING__STREAM_THREADS", "1")]);
     instance.wait_ready();
     let tasks = instance.try_get("/v1/tasks").unwrap().body;
     let checked = viewmill(&run, "check --online", &[("VIEWMILL__APPLICATION__INSTANCE_ID", "a")]);

@@ -61,7 +61,7 @@ def differences(entry, letter, headers, own):
         ("value", value, text(letter.value())),
         ("headers", entry["headers"], [[name, text(value)] for name, value in headers]),
         ("time", entry["time"], letter.timestamp()[1]),
-        ("error", "rejected", own["error"]),
+        ("error", entry["word"], own["error"]),
     ]:
         if expected != found:
             yield f"{name}: expected {str(expected)[:200]}, found {str(found)[:200]}"

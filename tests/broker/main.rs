@@ -7,6 +7,7 @@
 
 mod cli;
 mod harness;
+mod lists;
 mod members;
 mod metrics;
 mod poison;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use viewmill::kafka::{KafkaSettings, RecordWriter};
 use viewmill::record::OutputRecord;
 
-use crate::support::{Instance, Prometheus, Run, bootstrap, faults_by_promtool};
+use crate::support::{Instance, Prometheus, Run, bootstrap, faults_by_promtool, free_address};
 
 /// It is there only while a task is being restored: perhaps between two scrapes.
 const BRIEF: &str = "viewmill_restore_remaining_records";
@@ -69,11 +69,12 @@ fn ask(instance: &mut Instance, lasts: Duration) {
 fn the_board_answers_and_every_metric_is_known_while_a_real_prometheus_scrapes() {
     let run = Run::new("metrics");
     let producing = run.begin_producing(10_000, 7, Some(2_500));
-    let mut instance = Instance::start(&run, "a", &[]);
-    let mut prometheus = Prometheus::start(&run.dir);
+    // Both processes of the instance listen there, so that their series go on.
+    let address = free_address();
+    let listen = [("VIEWMILL__HTTP__LISTEN", &*address.to_string())];
+    let mut prometheus = Prometheus::start(&run.dir, address);
     let began = Instant::now();
-    // From the start, so that it sees what changes while the instance gets ready.
-    prometheus.scrape(instance.wait_listening());
+    let mut instance = Instance::start(&run, "a", &listen);
     instance.wait_ready();
     prometheus.wait_for(r#"viewmill_state{state="running"} == 1"#);
     write_poison(&run);
@@ -88,9 +89,7 @@ fn the_board_answers_and_every_metric_is_known_while_a_real_prometheus_scrapes()
     // A restore under load.
     instance.kill();
     instance.forget_state();
-    let mut instance = Instance::start(&run, "a", &[]);
-    // From the start, so that it sees what changes while the instance gets ready.
-    prometheus.scrape(instance.wait_listening());
+    let mut instance = Instance::start(&run, "a", &listen);
     instance.wait_ready();
     prometheus.wait_for("viewmill_restore_records_total > 0");
     ask(&mut instance, Duration::from_secs(4));
@@ -110,8 +109,8 @@ fn board_answers(prometheus: &mut Prometheus, seconds: u32) {
     let (mut silent, names) = (Vec::new(), prometheus.names());
     for Panel { title, expressions, .. } in panels() {
         for expression in expressions {
-            // Grafana never takes less than four scrapes.
-            let expanded = expression.replace("$__rate_interval", "5s").replace("$application", "viewmill").replace("$instance", ".*");
+            // Ten scrapes; Grafana never takes less than four.
+            let expanded = expression.replace("$__rate_interval", "10s").replace("$application", "viewmill").replace("$instance", ".*");
             match prometheus.finite_points(&expanded, seconds) {
                 Ok(0) => silent.push(format!("{title}: {expanded}: no finite point")),
                 Ok(_) => {}

@@ -39,15 +39,15 @@ class Poisoner:
 
     def spoilt(self, record):
         """What to write before this good record."""
-        kind, fault, change = self.kinds[self.made % len(self.kinds)]
+        kind, word, fault, change = self.kinds[self.made % len(self.kinds)]
         headers = [] if self.made % 3 else HEADERS
         self.made += 1
         bad = {**record, "headers": headers, **change(Good(record["topic"], record["key"], record["value"], self.partitions))}
-        return {**bad, "note": lambda message: self.note(kind, fault, bad, message)}
+        return {**bad, "note": lambda message: self.note(kind, word, fault, bad, message)}
 
-    def note(self, kind, fault, bad, message):
+    def note(self, kind, word, fault, bad, message):
         self.manifest.write(json.dumps({
-            "kind": kind, "fault": fault, "topic": bad["topic"], "partition": message.partition(), "offset": message.offset(),
+            "kind": kind, "word": word, "fault": fault, "topic": bad["topic"], "partition": message.partition(), "offset": message.offset(),
             "key": encoded(bad["key"]), "value": encoded(bad["value"]), "time": message.timestamp()[1],
             "headers": [[name, encoded(value)] for name, value in bad["headers"]],
         }) + "\n")
@@ -93,7 +93,7 @@ def payment(good, amount):
 
 
 def values():
-    """Faults of the value alone: (kind, fault, value made from a good record)."""
+    """Faults of the value alone, all of which are found when it is read: (kind, fault, value made from a good record)."""
     return [
         ("broken-json", "EOF while parsing", lambda good: good.value[: len(good.value) // 2]),
         ("trailing-bytes", "trailing characters", lambda good: good.value + b" {}"),
@@ -134,26 +134,26 @@ def values():
 
 
 def places():
-    """Faults of key, place and time: (kind, fault, change)."""
+    """Faults of key, place and time: (kind, the word for it, fault, change)."""
     other_topic = {"order-events": "payment-events", "payment-events": "shipping-events", "shipping-events": "order-events"}
     return [
-        ("null-key", "the key is null", lambda good: {"key": None}),
-        ("key-not-utf8", "key ", lambda good: {"key": b"\xff" + good.key}),
-        ("key-of-another-order", "misplaced: the key is", lambda good: {"key": b"ord-another"}),
-        ("another-partition", "misplaced: the key belongs to partition",
+        ("null-key", "misplaced", "the key is null", lambda good: {"key": None}),
+        ("key-not-utf8", "deserialization", "key ", lambda good: {"key": b"\xff" + good.key}),
+        ("key-of-another-order", "misplaced", "misplaced: the key is", lambda good: {"key": b"ord-another"}),
+        ("another-partition", "misplaced", "misplaced: the key belongs to partition",
          lambda good: {"partition": (murmur2_partition(good.key, good.partitions) + 1) % good.partitions}),
-        ("another-topic", "belongs into", lambda good: {"topic": other_topic[good.topic]}),
+        ("another-topic", "rejected", "belongs into", lambda good: {"topic": other_topic[good.topic]}),
         # The year 2300, and soon after 1970 began.
-        ("future-record", "cannot read the event", lambda good: {"value": b"{", "timestamp": 10_413_792_000_000}),
-        ("ancient-record", "cannot read the event", lambda good: {"value": b"{", "timestamp": 1}),
+        ("future-record", "deserialization", "cannot read the event", lambda good: {"value": b"{", "timestamp": 10_413_792_000_000}),
+        ("ancient-record", "deserialization", "cannot read the event", lambda good: {"value": b"{", "timestamp": 1}),
     ]
 
 
 def kinds(names):
-    """All kinds, or those named: (kind, what Viewmill says of it, what is written instead of the good record's)."""
+    """All kinds, or those named: (kind, Viewmill's word for it, what it says of it, what is written instead of the good record's)."""
     def of_value(kind, fault, change):
         topic = {"topic": "payment-events"} if kind.startswith("amount-") else {}
-        return kind, fault, lambda good: {"value": change(good), **topic}
+        return kind, "deserialization", fault, lambda good: {"value": change(good), **topic}
 
     everything = [of_value(*value) for value in values()] + places()
     return [kind for kind in everything if names is None or kind[0] in names]

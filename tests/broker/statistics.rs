@@ -16,11 +16,17 @@ fn orders_lists_counts_and_revenue_equal_a_separate_computation() {
     eventually_served(&fold, &mut [&mut instance], PATIENCE);
     let seen = watcher.finish();
 
-    println!("{} dashboards at {} positions, {} lists beside them", seen.answers, seen.dashboards.len(), seen.comparable_lists);
+    println!(
+        "{} dashboards at {} positions, {} refused, {} lists beside them",
+        seen.answers,
+        seen.dashboards.len(),
+        seen.refused,
+        seen.comparable_lists
+    );
     assert!(seen.faults.is_empty(), "{} faults: {:#?}", seen.faults.len(), &seen.faults[..seen.faults.len().min(5)]);
     assert!(seen.dashboards.len() >= 50 && seen.comparable_lists >= 50, "too little was seen on the way to say anything");
     seen.assert_true_on_the_way(&run, 40);
-    fold.views.assert_served(&fold, &mut instance.client(), &[500, 137, 20]);
+    fold.views.assert_served(&fold, &mut instance.client(), &[500, 83]);
 }
 
 #[test]

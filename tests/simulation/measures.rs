@@ -160,6 +160,34 @@ fn a_million_keys_make_no_series() {
 }
 
 #[test]
+fn what_is_known_at_the_start_begins_at_zero() {
+    let bench = Bench::start();
+    let text = bench.metrics.render();
+    for series in [
+        r#"viewmill_consumer_records_total"#,
+        r#"viewmill_consumer_rebalances_total{kind="lost"}"#,
+        r#"viewmill_consumer_commits_total{result="failed"}"#,
+        r#"viewmill_consumer_offsets_lost_total"#,
+        r#"viewmill_transactions_total{result="indefinite"}"#,
+        r#"viewmill_records_dropped_total{reason="misplaced"}"#,
+        r#"viewmill_process_duration_seconds_count{subtopology="numbers"}"#,
+        r#"viewmill_record_e2e_latency_seconds_count{topic="numbers"}"#,
+        r#"viewmill_thread_activity_seconds_total{activity="blocked",thread="stream-1"}"#,
+        r#"viewmill_store_operations_total{op="delete",store="sums"}"#,
+        r#"viewmill_store_cache_requests_total{result="miss",store="sums"}"#,
+        r#"viewmill_store_keys{store="sums"}"#,
+        r#"viewmill_store_disk_bytes{store="sums"}"#,
+        r#"viewmill_restore_duration_seconds_count"#,
+        r#"viewmill_queries_total{result="refused",source="local",view="sums"}"#,
+        r#"viewmill_query_duration_seconds_count{type="page",view="sums"}"#,
+        r#"viewmill_tasks{role="active",state="restoring"}"#,
+        r#"viewmill_state{state="error"}"#,
+    ] {
+        assert!(text.lines().any(|line| line == format!("{series} 0")), "{series} is not at zero");
+    }
+}
+
+#[test]
 fn each_group_counts_what_happened() {
     let mut bench = Bench::start();
     bench.settle();

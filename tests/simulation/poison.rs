@@ -1,33 +1,24 @@
 //! Records that no processor can use, through the whole commit cycle: each policy, with panics, through aborts.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crossbeam::channel::bounded;
-
-use super::process::no_metrics;
-use super::world::GROUP;
-use crate::clock::{Clock, ManualClock};
-use crate::metrics::Metrics;
+use super::process::{Program, Running, no_metrics};
+use crate::clock::ManualClock;
 use crate::processor::ProcessorError;
-use crate::query::ViewRegistry;
 use crate::record::{Header, Headers, OutputRecord, Record, Timestamp};
-use crate::runtime::step::{PoisonPolicy, StateRestorer, StepSettings, StreamThread, ThreadError, ThreadParts};
-use crate::runtime::{InstanceStatus, TokenTable};
-use crate::state::{MemoryDisk, StateDirectory};
+use crate::runtime::step::{PoisonPolicy, StepSettings, ThreadError};
+use crate::state::MemoryDisk;
 use crate::task::TaskError;
-use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, FaultKind, Faults, Isolation, MemberConfig, StoredRecord};
-use crate::topology::{Names, TaskId, Topology, TopologyBuilder};
+use crate::testkit::cluster::{FakeCluster, FaultKind, Faults, Isolation, StoredRecord};
+use crate::topology::{Names, Topology, TopologyBuilder};
 use crate::{Json, Text};
 
-/// One thread on one partition.
+const GROUP: &str = "poison";
+
+/// One process on one partition.
 struct Instance {
-    cluster: FakeCluster,
-    clock: ManualClock,
-    metrics: Metrics,
-    thread: StreamThread<FakePorts>,
-    restorer: StateRestorer<FakeChangelogReader>,
+    program: Program,
+    running: Running,
 }
 
 /// Doubles numbers; it panics on 13, and negative ones it rejects.
@@ -55,7 +46,6 @@ fn doubles() -> Topology {
 impl Instance {
     fn start(seed: u64, policy: PoisonPolicy) -> Instance {
         let clock = ManualClock::at(Timestamp(1_000_000));
-        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let (cluster, names) = (FakeCluster::new(seed, clock.clone()), Names::new(GROUP, ""));
         for topic in ["numbers", "numbers-dlq", "doubles"] {
             cluster.create_topic(topic, 1, &[]);
@@ -63,29 +53,11 @@ impl Instance {
         for topic in [names.task_log(), names.changelog("seen")] {
             cluster.create_compacted_topic(&topic, 1);
         }
-        let (requests, served) = bounded(64);
-        let views = ViewRegistry::default();
-        views.set_partitions("numbers".into(), 1);
+        let settings = StepSettings { poison_policy: policy, records_per_step: 7, ..StepSettings::default() };
         let metrics = no_metrics(&clock);
-        let thread = StreamThread::new(ThreadParts {
-            name: "stream-1".into(),
-            membership: cluster.membership(GROUP, MemberConfig::dynamic("a"), &names.task_log()),
-            data: cluster.data_consumer(),
-            producer: cluster.producer("a"),
-            settings: StepSettings { poison_policy: policy, records_per_step: 7, ..StepSettings::default() },
-            topology: doubles(),
-            names: names.clone(),
-            tokens: Arc::new(TokenTable::of([TaskId { subtopology: "numbers".into(), partition: 0 }])),
-            restorer: requests,
-            views,
-            status: InstanceStatus::new(shared.clone()),
-            metrics: metrics.clone(),
-            clock: shared.clone(),
-            stop: Arc::new(AtomicBool::new(false)),
-        });
-        let directory = StateDirectory::unlocked(Box::new(MemoryDisk::default()));
-        let restorer = StateRestorer::new(cluster.changelog_reader(GROUP), directory, names.task_log(), served, shared, metrics.clone());
-        Instance { cluster, clock, metrics, thread, restorer }
+        let program = Program { cluster, clock, topology: doubles(), names, partitions: 1, settings, metrics };
+        let running = program.start("a", &MemoryDisk::default(), 1, false);
+        Instance { program, running }
     }
 
     fn append(&self, value: &[u8]) {
@@ -98,30 +70,30 @@ impl Instance {
             timestamp: Some(Timestamp(7)),
             headers: trace,
         };
-        self.cluster.append_record(&record).expect("input is not refused");
+        self.program.cluster.append_record(&record).expect("input is not refused");
     }
 
     /// Steps for so long.
     fn run(&mut self, steps: usize) -> Result<(), ThreadError> {
         for _ in 0..steps {
-            self.clock.advance(Duration::from_millis(15));
-            self.cluster.tick();
-            self.restorer.step();
-            self.thread.step()?;
+            self.program.clock.advance(Duration::from_millis(15));
+            self.program.cluster.tick();
+            self.running.step()?;
         }
         Ok(())
     }
 
     fn committed(&self, topic: &str) -> Vec<StoredRecord> {
-        self.cluster.read_all(topic, 0, Isolation::ReadCommitted)
+        self.program.cluster.read_all(topic, 0, Isolation::ReadCommitted)
     }
 
     fn dropped_by_reason(&self) -> [(&'static str, u64); 3] {
-        DROPPED.map(|(reason, _)| (reason, self.metrics.processing.records_dropped.with_label_values(&[reason]).get()))
+        let dropped = &self.program.metrics.processing.records_dropped;
+        DROPPED.map(|(reason, _)| (reason, dropped.with_label_values(&[reason]).get()))
     }
 
     fn dead_letters(&self) -> u64 {
-        self.metrics.processing.dead_letters.get()
+        self.program.metrics.processing.dead_letters.get()
     }
 }
 
@@ -147,7 +119,7 @@ fn panics_and_rejections_become_dead_letters_that_count_once_through_aborts() {
     for seed in 0..20 {
         let mut instance = Instance::start(seed, PoisonPolicy::DeadLetter);
         let faults = [FaultKind::SendRequiresAbort, FaultKind::FlushRequiresAbort, FaultKind::OffsetsRequireAbort];
-        instance.cluster.set_faults(faults.iter().fold(Faults::none(), |faults, kind| faults.with(*kind, 0.03)));
+        instance.program.cluster.set_faults(faults.iter().fold(Faults::none(), |faults, kind| faults.with(*kind, 0.03)));
         let input = input();
         input.iter().for_each(|value| instance.append(value.as_bytes()));
         instance.run(2_000).unwrap();
@@ -172,7 +144,7 @@ fn panics_and_rejections_become_dead_letters_that_count_once_through_aborts() {
             assert_eq!((letter.key.as_deref(), letter.timestamp), (Some(&b"k"[..]), Timestamp(7)));
         }
         assert_eq!((instance.dropped_by_reason(), instance.dead_letters()), (DROPPED, 66), "seed {seed}");
-        aborted += instance.metrics.processing.transactions.with_label_values(&["aborted"]).get();
+        aborted += instance.program.metrics.processing.transactions.with_label_values(&["aborted"]).get();
     }
     assert!(aborted >= 20, "{aborted} aborts are too few to show anything");
 }
@@ -203,7 +175,7 @@ fn a_record_with_no_room_for_headers_stops_nothing() {
     let mut instance = Instance::start(1, PoisonPolicy::DeadLetter);
     let large = "x".repeat(900);
     ["1", &large, "3"].iter().for_each(|value| instance.append(value.as_bytes()));
-    instance.cluster.set_max_record_bytes(1_000);
+    instance.program.cluster.set_max_record_bytes(1_000);
     instance.run(500).unwrap();
     assert_eq!(instance.committed("doubles").len(), 2);
     let letters = instance.committed("numbers-dlq");

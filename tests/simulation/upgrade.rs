@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::process::{Program, Running, no_metrics};
-use super::world::running_sums;
+use super::world::{running_sums, running_sums_of};
 use crate::clock::{Clock as _, ManualClock};
 use crate::codec::{self, KeyCodec as _};
 use crate::query::TaskView;
@@ -225,4 +225,34 @@ fn run(seed: u64) -> usize {
 fn a_store_and_an_index_added_later_are_as_if_they_had_been_there() {
     let checked: usize = (0..200).map(run).sum();
     assert!(checked > 1_000, "the added store was served {checked} times only");
+}
+
+#[test]
+fn a_topic_added_to_a_source_is_read_from_its_beginning() {
+    let mut shop = Shop::new(7);
+    shop.program.cluster.create_topic("more", PARTITIONS, &[]);
+    shop.start(1);
+    let now = shop.program.clock.now();
+    let append = |shop: &Shop, topic: &str, value: &[u8]| {
+        shop.program.cluster.append(topic, None, Some(b"key"), Some(value), now).expect("input is not refused")
+    };
+    let partition = append(&shop, "numbers", b"5").0.partition;
+    append(&shop, "more", b"30");
+    (0..60).for_each(|_| shop.step());
+    shop.running = None;
+
+    let mut builder = TopologyBuilder::new();
+    running_sums_of(&mut builder, &["numbers", "more"]);
+    shop.program.topology = builder.build().expect("the topology is whole");
+    shop.running = Some(shop.program.start("p", &shop.disk, 1, true));
+    append(&shop, "more", b"200");
+    (0..60).for_each(|_| shop.step());
+    let task = shop.program.tasks().nth(partition as usize).expect("there is one a partition");
+    let views = &shop.running.as_ref().expect("nothing failed").views;
+    let Some(TaskView::Active(database)) = views.get(&task) else { panic!("the task runs") };
+    let mut sum = None;
+    let mut key = Vec::new();
+    "key".to_string().encode_key(&mut key);
+    database.database().get(Column(1), &key, &mut |row| sum = codec::decode_row::<i64>(row).ok()).expect("memory does not fail");
+    assert_eq!(sum, Some(235), "what was in the new topic before counts, and nothing counts twice");
 }

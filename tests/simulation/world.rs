@@ -66,7 +66,12 @@ pub(super) struct World {
 
 /// Sums per key; the running sums go to a topic.
 pub(super) fn running_sums(b: &mut TopologyBuilder) -> Stream<String, i64> {
-    let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
+    running_sums_of(b, &["numbers"])
+}
+
+/// The same over several topics.
+pub(super) fn running_sums_of(b: &mut TopologyBuilder, topics: &[&str]) -> Stream<String, i64> {
+    let numbers = b.source::<String, i64>("numbers", topics, Text, Json);
     let sums = b.store::<String, i64>("sums", numbers);
     let counts = b.store::<String, u64>("counts", numbers);
     let changes = b.stream::<String, i64>("changes");
@@ -106,7 +111,13 @@ impl World {
             away: 0,
             paused: false,
         };
-        let processes = (0..PROCESSES).map(|n| process(n, rng.bool(), if rng.usize(0..4) == 0 { 2 } else { 1 })).collect();
+        let processes = (0..PROCESSES)
+            .map(|n| {
+                let fixed = rng.bool();
+                // A rule that is broken on purpose is one of a single thread.
+                process(n, fixed, if sabotage.is_none() && rng.usize(0..3) == 0 { 2 } else { 1 })
+            })
+            .collect();
         let program = Program {
             cluster: cluster.clone(),
             clock: clock.clone(),

@@ -4,5 +4,6 @@ mod atomic_records;
 mod building;
 mod derived;
 mod describe;
+mod first_view;
 mod imports;
 mod word_count;

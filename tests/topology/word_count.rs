@@ -1,38 +1,20 @@
-//! A small topology from source to sink, as a user writes it.
+//! examples/word_count.rs, and punctuations.
+
+// Its routes and its main function are for the example alone.
+#[allow(dead_code)]
+#[path = "../../examples/word_count.rs"]
+mod example;
 
 use std::time::Duration;
 
 use viewmill::testkit::TopologyTestDriver;
-use viewmill::{Json, ProcessResult, Processor, ProcessorContext, PunctuationId, PunctuationType, Record, Sink, Store, Text, Timestamp};
-use viewmill::{StoreRef, TopologyBuilder};
-
-struct Handles {
-    counts: Store<String, u64>,
-    totals: Sink<String, u64>,
-}
-
-fn word_count(b: &mut TopologyBuilder) -> Handles {
-    let words = b.source::<String, String>("words", &["words"], Text, Text);
-    let counts = b.store::<String, u64>("counts", words);
-    let changed = b.stream::<String, u64>("changed");
-    b.each("count", words, move |w| {
-        let (counts, changed) = (w.store(counts), w.output(changed));
-        move |context, word: Record<String, String>| {
-            let change = context.store(counts).change(&word.key, |n| *n = Some(n.unwrap_or(0) + 1))?;
-            let n = change.new.as_deref().copied().unwrap_or(0);
-            context.forward(changed, word.with_value(n))
-        }
-    });
-    let totals = b.sink("totals", changed, "totals", Text, Json);
-    Handles { counts, totals }
-}
+use viewmill::{ProcessResult, Processor, ProcessorContext, PunctuationId, PunctuationType, Record, StoreRef, Text, Timestamp};
 
 #[test]
 fn words_are_counted_from_topic_to_store_and_sink() {
-    let (mut driver, handles) = TopologyTestDriver::new(word_count).unwrap();
-    for word in ["kim", "lee", "kim"] {
-        driver.pipe("words", word, "x").unwrap();
-    }
+    let (mut driver, handles) = TopologyTestDriver::new(example::topology).unwrap();
+    driver.pipe_bytes("lines", None, Some(b"Kim lee"), Timestamp(1_000)).unwrap();
+    driver.pipe("lines", "any key", "  kim").unwrap();
     assert_eq!(driver.get(handles.counts, "kim"), Some(2));
     assert_eq!(driver.get(handles.counts, "park"), None);
     assert_eq!(driver.rows(handles.counts), [("kim".to_string(), 2), ("lee".to_string(), 1)]);
@@ -43,19 +25,27 @@ fn words_are_counted_from_topic_to_store_and_sink() {
 
 #[test]
 fn a_topology_describes_itself() {
-    let (driver, _) = TopologyTestDriver::new(word_count).unwrap();
+    let (driver, _) = TopologyTestDriver::new(example::topology).unwrap();
     assert_eq!(
         driver.describe(),
         "\
 Topology
-  Sub-topology: words
-    Source: words (topics: words)
-      --> count (words)
-    Processor: count (stores: [counts])
-      --> totals (changed)
+  Sub-topology: lines
+    Source: lines (topics: lines)
+      --> split (lines)
+    Processor: split (stores: [])
+      --> by-word-repartition (words)
+      <-- lines
+    Sink: by-word-repartition (topic: by-word-repartition)
       <-- words
-    Sink: totals (topic: totals)
-      <-- changed
+  Sub-topology: by-word
+    Source: by-word (topics: by-word-repartition)
+      --> count (by-word)
+    Processor: count (stores: [counts])
+      --> totals (changes)
+      <-- by-word
+    Sink: totals (topic: word-counts)
+      <-- changes
 "
     );
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod money;
+mod order_id;
 mod routes;
 mod sample;
 mod sample_command;

@@ -1,7 +1,7 @@
 //! The members of the application: who they are, how they are reached, and which tasks each has.
 //!
 //! Each instance publishes itself in the members topic and reads the whole topic. Out of that comes the answer to "who runs the
-//! task that is not here". [`MemberTable`](table::MemberTable) decides, driven by records and times; the thread that moves records
+//! task that is not here". [`MemberTable`] decides, driven by records and times; the thread that moves records
 //! to and from Kafka is the application shell's. `docs/members.md` tells why it cannot send a reader in circles.
 
 mod own;

@@ -37,7 +37,8 @@ impl TopicRole {
             TopicRole::Source => &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
             TopicRole::Sink => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ANY_TIME],
             TopicRole::Repartition => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("segment.bytes", "52428800"), ANY_TIME],
-            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "2592000000"), ANY_TIME],
+            // By size: a dead letter keeps the time of its record, and an old one would be removed as soon as it is written.
+            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "1073741824"), ANY_TIME],
             TopicRole::Changelog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "67108864")],
             TopicRole::TaskLog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "16777216")],
             TopicRole::Members => &[("cleanup.policy", "compact,delete"), ("retention.ms", "86400000"), ("segment.bytes", "1048576")],

@@ -63,7 +63,7 @@ fn in_an_empty_cluster_every_topic_is_planned_once() {
     assert_eq!(inspection.partitions, [("words".to_string(), 4), ("read".to_string(), 4)].into());
     let setting = |at: usize, name: &str| inspection.missing[at].settings.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
     assert_eq!((setting(0, "cleanup.policy"), setting(0, "retention.ms")), (Some("delete"), Some("-1")));
-    assert_eq!((setting(3, "retention.ms"), setting(5, "cleanup.policy")), (Some("2592000000"), Some("compact")));
+    assert_eq!((setting(3, "retention.bytes"), setting(5, "cleanup.policy")), (Some("1073741824"), Some("compact")));
     assert_eq!(inspection.missing[0].replication_factor, Some(1));
 }
 

@@ -25,6 +25,7 @@ mod restorer;
 #[cfg(test)]
 pub(crate) mod sabotage;
 mod stream_thread;
+mod telling;
 mod thread_error;
 
 pub use messages::{OpenRequest, Opened, OpenedTask, Opening};

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
 use crate::ports::{DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
-use crate::runtime::{InstanceState, InstanceStatus, TaskRow, TokenTable};
+use crate::runtime::{InstanceState, InstanceStatus, TokenTable};
 use crate::task::{OutputBuffer, Readiness, Task, TaskPlan};
 use crate::topology::{Names, Topology};
 
@@ -363,34 +363,6 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
         }
         Step::Wait(due.saturating_sub(self.now()).clamp(Duration::from_millis(1), MAX_WAIT))
-    }
-
-    /// Leaves the thread's figures where readers find them; cheap enough for every step that ends in a wait or a commit.
-    fn tell_status(&mut self) {
-        if self.transaction.is_some() && self.phase == Phase::Ready {
-            return;
-        }
-        let name = &self.parts.name;
-        let rows = self.slots.iter().map(|(token, slot)| TaskRow {
-            token: *token,
-            task: self.parts.tokens.task(*token).cloned(),
-            state: slot.state_name(),
-            thread: name.clone(),
-        });
-        if self.generation.is_some() {
-            self.parts.status.set_tasks(name, rows.collect());
-        }
-        self.tell_lag();
-    }
-
-    /// Leaves how far its partitions are: between commits, and once more before a commit, which may hang.
-    pub(super) fn tell_lag(&mut self) {
-        let now = self.parts.clock.now();
-        let mut rows = Vec::new();
-        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
-            active.tell_lag(&self.parts.data, now, &mut rows);
-        }
-        self.parts.status.set_lag(&self.parts.name, rows);
     }
 
     /// The producer's and the tasks' failures end here: each says what must follow.

@@ -110,10 +110,10 @@ fn a_partition_that_is_left_alone_takes_a_bounded_amount_of_memory() {
     let mut consumer = KafkaDataConsumer::new(&app).unwrap();
     consumer.assign(&[(left.clone(), Offset(0)), (read.clone(), Offset(0))]).unwrap();
     assert_eq!(read_to(&mut consumer, &read, 20_001).0.len(), 20_000, "the other one is not held up");
-    // One call takes what waits in the queue: 2 MiB, and the fetches that were under way when it became full.
+    // One call takes what waits in the queue: 512 KiB, and the fetches that were under way when it became full.
     let mut waiting = VecDeque::new();
     let count = consumer.fetch(&left, 100_000, &mut waiting).unwrap();
-    assert!((1..=3_500).contains(&count), "{count} records of 1 kB wait");
+    assert!((1..=1_500).contains(&count), "{count} records of 1 kB wait");
     drop(waiting);
     assert_eq!(read_to(&mut consumer, &left, 20_001).0.len(), 20_000 - count);
 }

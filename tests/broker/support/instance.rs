@@ -87,7 +87,9 @@ impl Instance {
     /// GETs a path; fails while the instance does not listen, or no longer does.
     pub fn try_get(&mut self, path: &str) -> io::Result<Response> {
         if self.client.is_none() {
-            self.client = Some(HttpClient::new(self.address()?));
+            let written = fs::read_to_string(self.state_dir.join("http.addr"))?;
+            let address: SocketAddr = written.trim().parse().map_err(|_| io::Error::other("http.addr is not written yet"))?;
+            self.client = Some(HttpClient::new(address));
         }
         let response = self.client.as_mut().expect("made above").get(path)?;
         match (&mut self.elsewhere, response.status, response.header("location")) {
@@ -102,26 +104,6 @@ impl Instance {
     /// Where it listens, as others reach it.
     pub fn url(&self) -> String {
         format!("http://{}", fs::read_to_string(self.state_dir.join("http.addr")).unwrap().trim())
-    }
-
-    /// Waits until it listens, which is long before it is ready.
-    ///
-    /// # Panics
-    /// When it does not in time.
-    pub fn wait_listening(&self) -> SocketAddr {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.address() {
-                Ok(address) => return address,
-                Err(error) => assert!(Instant::now() < deadline, "instance {} does not listen: {error}", self.name),
-            }
-            thread::sleep(LOOK_INTERVAL);
-        }
-    }
-
-    fn address(&self) -> io::Result<SocketAddr> {
-        let written = fs::read_to_string(self.state_dir.join("http.addr"))?;
-        written.trim().parse().map_err(|_| io::Error::other("http.addr is not written yet"))
     }
 
     /// A client of its own for another thread. The instance must listen already.

@@ -11,7 +11,7 @@ mod watcher;
 pub use expected::{Expected, Fold, differences, eventually_served};
 pub use http::HttpClient;
 pub use instance::Instance;
-pub use prometheus::{Prometheus, faults_by_promtool};
+pub use prometheus::{Prometheus, faults_by_promtool, free_address};
 pub use run::{Run, bootstrap};
 pub use views::ExpectedViews;
 pub use watcher::Watcher;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
@@ -16,20 +16,18 @@ use super::{HttpClient, LOOK_INTERVAL, PATIENCE};
 /// A running Prometheus, which scrapes once a second. Killed when dropped.
 pub struct Prometheus {
     process: Child,
-    targets: PathBuf,
     client: HttpClient,
 }
 
 impl Prometheus {
-    /// Starts it with its data below `dir`. The scrape job is `viewmill`.
-    pub fn start(dir: &Path) -> Prometheus {
+    /// Starts it with its data below `dir`. It scrapes one address, also while nobody listens there; the job is `viewmill`.
+    pub fn start(dir: &Path, target: SocketAddr) -> Prometheus {
         let home = dir.join("prometheus");
         fs::create_dir_all(&home).unwrap();
-        let (targets, config) = (home.join("targets.json"), home.join("prometheus.yml"));
-        fs::write(&targets, "[]").unwrap();
+        let config = home.join("prometheus.yml");
         let settings = json!({
             "global": {"scrape_interval": "1s", "scrape_timeout": "900ms"},
-            "scrape_configs": [{"job_name": "viewmill", "file_sd_configs": [{"files": [targets], "refresh_interval": "1s"}]}],
+            "scrape_configs": [{"job_name": "viewmill", "static_configs": [{"targets": [target.to_string()]}]}],
         });
         // JSON is YAML.
         fs::write(&config, settings.to_string()).unwrap();
@@ -44,14 +42,7 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("prometheus cannot be started ({error}). Run: scripts/setup test"));
-        Prometheus { process, targets, client: HttpClient::new(address) }
-    }
-
-    /// Scrapes this address from now on, under the instance label `a` wherever it listens.
-    pub fn scrape(&self, address: SocketAddr) {
-        let draft = self.targets.with_extension("new");
-        fs::write(&draft, json!([{"targets": [address.to_string()], "labels": {"instance": "a"}}]).to_string()).unwrap();
-        fs::rename(draft, &self.targets).unwrap();
+        Prometheus { process, client: HttpClient::new(address) }
     }
 
     /// Waits until an expression has a value.
@@ -126,8 +117,8 @@ pub fn faults_by_promtool(exposition: &str) -> String {
     }
 }
 
-/// An address that nobody listened on a moment ago: Prometheus does not tell which free one it took.
-fn free_address() -> SocketAddr {
+/// An address that nobody listened on a moment ago, for what does not tell which free one it took.
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

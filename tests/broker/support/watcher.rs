@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{HttpClient, Run, views::dashboard_differences};
+use super::{HttpClient, LOOK_INTERVAL, Run, views::dashboard_differences};
 
 const STATUSES: [&str; 6] = ["APPROVED", "CANCELLED", "CREATED", "DELIVERED", "REJECTED", "SHIPPED"];
 
@@ -27,6 +27,8 @@ pub struct Watcher {
 pub struct Seen {
     /// Answers with status 200.
     pub answers: usize,
+    /// Answers with status 503, while tasks move.
+    pub refused: usize,
     /// The first dashboard at each position, in the order in which they were seen.
     pub dashboards: Vec<(String, String)>,
     /// Lists that were answered at the position of the dashboard before them.
@@ -85,6 +87,11 @@ impl Seen {
     fn look(&mut self, client: &mut HttpClient) {
         let response = match client.get("/api/dashboard") {
             Ok(response) if response.status == 200 => response,
+            // While tasks move between the threads the answer is no, never a part.
+            Ok(response) if response.status == 503 && response.header("retry-after").is_some() => {
+                self.refused += 1;
+                return thread::sleep(LOOK_INTERVAL);
+            }
             Ok(response) => return self.faults.push(format!("{} {}", response.status, response.body)),
             Err(error) => return self.faults.push(error.to_string()),
         };

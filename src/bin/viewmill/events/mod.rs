@@ -8,6 +8,7 @@
 mod address;
 mod envelope;
 mod error;
+mod event_json;
 mod item;
 mod object;
 mod order;
@@ -23,6 +24,7 @@ pub use address::{Address, AddressLines};
 pub use envelope::{Envelope, EnvelopeParts};
 #[cfg(test)]
 use error::EventError;
+pub use event_json::EventJson;
 pub use item::Item;
 pub use order::{OrderCreated, OrderEvent, OrderShipped};
 pub use payment::{PaymentCompleted, PaymentEvent, PaymentFailed, PaymentRefunded};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use viewmill::{CodecError, KeyCodec};
 
 /// A currency by its ISO 4217 code: three upper-case letters, such as `KRW`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +48,20 @@ impl FromStr for Currency {
     fn from_str(text: &str) -> Result<Currency, CurrencyError> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| CurrencyError)?;
         if code.iter().all(u8::is_ascii_uppercase) { Ok(Currency(code)) } else { Err(CurrencyError) }
+    }
+}
+
+/// The three letters: no code is longer or shorter.
+impl KeyCodec for Currency {
+    fn encode_key(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
+        let (code, rest) = input.split_first_chunk::<3>().ok_or_else(|| CodecError::new("key ends within a currency"))?;
+        *input = rest;
+        let text = std::str::from_utf8(code).map_err(|_| CodecError::new(CurrencyError.to_string()))?;
+        text.parse().map_err(|error: CurrencyError| CodecError::new(error.to_string()))
     }
 }
 

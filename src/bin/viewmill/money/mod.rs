@@ -7,6 +7,7 @@
 
 mod currency;
 mod format;
+mod sum;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use serde_json::value::RawValue;
 
 pub use currency::Currency;
 pub use format::Language;
+pub use sum::Sum;
 
 /// The most digits that may stand after the point, and about the most that an amount may have in all.
 const MAX_SCALE: u32 = 28;

@@ -1,6 +1,10 @@
 //! What the order system answers over HTTP.
 
-mod orders;
+mod dashboard;
+mod order;
+mod order_list;
+mod parameters;
+mod reply;
 
 use viewmill::Views;
 use viewmill::http::Routes;
@@ -9,5 +13,7 @@ use crate::topology::OrderViews;
 
 /// All routes.
 pub fn routes(handles: &OrderViews, views: Views) -> Routes {
-    orders::routes(handles.orders, views)
+    order::routes(handles.orders, views.clone())
+        .and(order_list::routes(*handles, views.clone()))
+        .and(dashboard::routes(handles.stats, views))
 }

@@ -1,15 +1,19 @@
 //! The views of the order system, one file a view.
 
+mod by_status;
 mod order_json;
 mod order_row;
 mod order_status;
 pub mod orders;
 mod sequence;
+pub mod stats;
 
+pub use by_status::ByStatus;
 pub use order_json::{OrderJson, etag};
 pub use order_row::Order;
+pub use order_status::OrderStatus;
 #[cfg(test)]
-pub use order_status::{OrderStatus, PaymentStatus, ShippingStatus};
+pub use order_status::{PaymentStatus, ShippingStatus};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use viewmill::StoreValue;
 
 use super::order_status::{OrderStatus, PaymentStatus, ShippingStatus};
 use super::sequence::Sequence;
@@ -77,6 +78,8 @@ pub struct Order {
     pub(super) payments: Ids,
     pub(super) refunds: Ids,
 }
+
+impl StoreValue for Order {}
 
 /// A change of the status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The three independent statuses of an order. Their places in these lists are stored: new ones go to the end.
 
 use serde::{Deserialize, Serialize};
+use viewmill::{CodecError, KeyCodec};
 
 /// What was decided about an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +20,54 @@ pub enum OrderStatus {
     Delivered,
     /// Called off.
     Cancelled,
+}
+
+impl OrderStatus {
+    /// Every status, each at its place.
+    pub const ALL: [OrderStatus; 6] = [
+        OrderStatus::Created,
+        OrderStatus::Approved,
+        OrderStatus::Rejected,
+        OrderStatus::Shipped,
+        OrderStatus::Delivered,
+        OrderStatus::Cancelled,
+    ];
+
+    /// As in JSON and in URLs.
+    pub fn name(self) -> &'static str {
+        match self {
+            OrderStatus::Created => "CREATED",
+            OrderStatus::Approved => "APPROVED",
+            OrderStatus::Rejected => "REJECTED",
+            OrderStatus::Shipped => "SHIPPED",
+            OrderStatus::Delivered => "DELIVERED",
+            OrderStatus::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The byte that stands for it in keys on disk. A tag is never used again for another status.
+    fn tag(self) -> u8 {
+        match self {
+            OrderStatus::Created => 1,
+            OrderStatus::Approved => 2,
+            OrderStatus::Rejected => 3,
+            OrderStatus::Shipped => 4,
+            OrderStatus::Delivered => 5,
+            OrderStatus::Cancelled => 6,
+        }
+    }
+}
+
+impl KeyCodec for OrderStatus {
+    fn encode_key(&self, out: &mut Vec<u8>) {
+        self.tag().encode_key(out);
+    }
+
+    fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
+        let tag = u8::decode_key(input)?;
+        let status = OrderStatus::ALL.into_iter().find(|status| status.tag() == tag);
+        status.ok_or_else(|| CodecError::new(format!("key has {tag} where an order's status is expected")))
+    }
 }
 
 /// How the payment of an order stands: what its sums say.
@@ -55,4 +104,21 @@ pub enum ShippingStatus {
     Delivered,
     /// Could not be handed over.
     DeliveryFailed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_place_its_name_and_its_key() {
+        for (place, status) in OrderStatus::ALL.into_iter().enumerate() {
+            assert_eq!(status as usize, place);
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            let mut key = Vec::new();
+            status.encode_key(&mut key);
+            assert_eq!(OrderStatus::decode_key(&mut key.as_slice()).unwrap(), status);
+        }
+        assert!(OrderStatus::decode_key(&mut [0].as_slice()).unwrap_err().to_string().contains("0 where an order's status"));
+    }
 }

@@ -1,20 +1,108 @@
 //! The view `orders`: what one event makes of an order's row.
 //!
-//! [`fold`] is pure: the row afterwards depends on the row, the event and the record's time alone. It applies what the log
-//! says; whether that should have happened was for commands to decide. Its rules:
+//! [`Orders`] keeps the rows and tells of each change; [`fold`] says what a row becomes. It is pure: the row afterwards depends
+//! on the row, the event and the record's time alone. It applies what the log says; whether that should have happened was for
+//! commands to decide. Its rules:
 //!
 //! - `ORDER_*` move only the status, what was ordered and when; `PAYMENT_*` only what was paid; `SHIPMENT_*` only where the
 //!   parcel is. However the topics are interleaved, the row comes out the same.
 //! - Within a topic an event counts once, by its version; one that comes late for a gap takes its place among the versions,
-//!   so that it never turns back what a later one decided. See [`Sequence`](super::sequence::Sequence).
+//!   so that it never turns back what a later one decided. See [`Sequence`].
 //! - What comes before its order makes a shell, which the order completes.
 //! - A payment counts once by its id, a refund by its own, an order is created once: under whatever versions they repeat.
+
+use viewmill::{Change, Output, ProcessResult, Processor, ProcessorContext, ProcessorError, Record, StoreError, StoreRef};
 
 use super::order_row::{Order, StatusChange};
 use super::order_status::{OrderStatus, ShippingStatus};
 use super::sequence::{Arrival, Sequence};
 use crate::events::{Axis, Body, Event, OrderCreated, OrderEvent, PaymentEvent, ShipmentEvent, ShipmentStep};
 use crate::money::{Currency, MoneyError};
+use crate::order_id::OrderId;
+
+/// Keeps the view `orders`, and forwards what changed.
+pub struct Orders {
+    rows: StoreRef<OrderId, Order>,
+    changes: Output<OrderId, Change<Order>>,
+    /// How many conflicts this task has met since it was made.
+    conflicts: u64,
+}
+
+impl Orders {
+    /// Keeps the rows of this store.
+    pub fn new(rows: StoreRef<OrderId, Order>, changes: Output<OrderId, Change<Order>>) -> Self {
+        Orders { rows, changes, conflicts: 0 }
+    }
+}
+
+impl Processor<OrderId, Event> for Orders {
+    fn process(&mut self, context: &mut ProcessorContext<'_>, record: Record<OrderId, Event>) -> ProcessResult {
+        belongs_here(context, &record)?;
+        let (event, time_ms) = (&record.value, record.timestamp.as_millis());
+        let mut applied = Applied::InOrder;
+        let changed = context.store(self.rows).try_change(&record.key, |row| {
+            applied = fold(row, event, time_ms);
+            match applied {
+                Applied::Rejected(error) => Err(Kept::Failed(ProcessorError::rejected(error))),
+                applied if applied.changed_row() => Ok(()),
+                _ => Err(Kept::Unchanged),
+            }
+        });
+        self.count(context, applied, &record);
+        match changed {
+            Ok(change) => context.forward(self.changes, record.with_value(change)),
+            Err(Kept::Unchanged) => Ok(()),
+            Err(Kept::Failed(error)) => Err(error),
+        }
+    }
+}
+
+impl Orders {
+    fn count(&mut self, context: &mut ProcessorContext<'_>, applied: Applied, record: &Record<OrderId, Event>) {
+        match applied {
+            Applied::InOrder | Applied::Rejected(_) => {}
+            Applied::Gap { .. } => context.count("gap"),
+            Applied::Late => context.count("late"),
+            Applied::Repeated => context.count("repeated"),
+            Applied::Duplicate => context.count("duplicate"),
+            Applied::Conflict => {
+                context.count("conflict");
+                self.conflicts += 1;
+                // The 1st, 2nd, 4th, 8th …: each is counted, and a flood does not fill the log.
+                if self.conflicts.is_power_of_two() {
+                    let (order, version, conflicts) = (record.key.as_ref(), record.value.envelope.version(), self.conflicts);
+                    tracing::warn!(order, version, conflicts, "one version came with two event ids");
+                }
+            }
+        }
+    }
+}
+
+/// Refuses an event under another order's key, or in another's topic.
+fn belongs_here(context: &ProcessorContext<'_>, record: &Record<OrderId, Event>) -> ProcessResult {
+    let (key, event) = (record.key.as_ref(), &record.value);
+    if event.aggregate_id() != key {
+        return Err(ProcessorError::Misplaced(format!("the key is {key:?}, the aggregateId {:?}", event.aggregate_id())));
+    }
+    if let Some(topic) = context.record().map(|record| &record.topic).filter(|topic| !topic.ends_with(event.axis().topic())) {
+        // Versions count per topic, so an event in another's topic would be counted with the wrong ones.
+        return Err(ProcessorError::rejected(format!("{} belongs into {}, not into {topic}", event.type_name(), event.axis().topic())));
+    }
+    Ok(())
+}
+
+/// Why a row stays as it is.
+enum Kept {
+    /// The event says nothing new: the row is not written again.
+    Unchanged,
+    Failed(ProcessorError),
+}
+
+impl From<StoreError> for Kept {
+    fn from(error: StoreError) -> Self {
+        Kept::Failed(error.into())
+    }
+}
 
 /// The currency of an order that names none, when none was configured.
 const DEFAULT_CURRENCY: Currency = Currency::KRW;

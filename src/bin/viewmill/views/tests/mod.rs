@@ -3,6 +3,7 @@
 mod golden;
 mod naive;
 mod properties;
+mod statistics;
 
 use super::orders::{Applied, fold};
 use super::{Order, OrderStatus, PaymentStatus, ShippingStatus, etag};

@@ -129,12 +129,13 @@ fn interleaved(topics: &[Vec<Logged>; 3], choices: &[usize]) -> Vec<Logged> {
     log
 }
 
-fn topics() -> impl Strategy<Value = [Vec<Logged>; 3]> {
+/// What the three topics bring of one order, `o1`.
+pub fn topics() -> impl Strategy<Value = [Vec<Logged>; 3]> {
     (topic(order_event()), topic(payment_event()), topic(shipment_event()))
         .prop_map(|(order, payment, shipment)| [order, payment, shipment])
 }
 
-fn choices() -> impl Strategy<Value = Vec<usize>> {
+pub fn choices() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0..3_usize, 0..40)
 }
 

@@ -3,12 +3,13 @@
 use viewmill::http::{Problem, Query, Routes, param, query, with_freshness};
 use viewmill::{Read, Store, Views};
 use warp::Filter as _;
-use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, VARY};
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::HeaderValue;
+use warp::http::header::ETAG;
 use warp::reply::Response;
 
+use super::reply;
 use crate::money::Language;
-use crate::topology::OrderId;
+use crate::order_id::OrderId;
 use crate::views::{Order, OrderJson, etag};
 
 /// The routes over the view `orders`.
@@ -40,33 +41,20 @@ async fn one(
         return Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref())));
     };
     let language = language.as_deref().map_or_else(Language::default, Language::from_accept_language);
-    Ok(with_freshness(reply(order, &id, language, known.as_deref()), &answer))
+    Ok(with_freshness(answer_with(order, &id, language, known.as_deref())?, &answer))
 }
 
-fn reply(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Response {
+fn answer_with(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Result<Response, Problem> {
     let tag = etag(order);
-    let unchanged = known.is_some_and(|known| matches_tag(known, &tag));
-    let mut response = match unchanged {
-        true => Response::default(),
-        false => match serde_json::to_vec(&OrderJson::new(id.as_ref(), order, language)) {
-            Ok(json) => Response::new(json.into()),
-            Err(error) => {
-                tracing::error!(order = id.as_ref(), %error, "order cannot be written as JSON");
-                return warp::Reply::into_response(Problem::internal());
-            }
-        },
+    let mut response = match known.is_some_and(|known| matches_tag(known, &tag)) {
+        true => reply::not_modified(),
+        false => reply::json(&OrderJson::new(id.as_ref(), order, language))?,
     };
-    if unchanged {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+    reply::vary_by_language(&mut response);
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }
-    response
+    Ok(response)
 }
 
 /// `If-None-Match`: a list of tags, weak ones too, or `*`.
