@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::instance::{InstanceError, refusals};
 use super::online_check::{OnlineFaults, check_online};
 use super::topic_feed::FeedError;
-use super::{logging, run};
+use super::{logging, malloc, run};
 use crate::http::Routes;
 use crate::kafka::reserved_property;
 use crate::query::Views;
@@ -54,6 +54,7 @@ impl<H> Application<H> {
 
     /// Does what the command line says.
     pub fn main(self) -> ExitCode {
+        malloc::limit_arenas();
         let sources = Sources { variables: std::env::vars_os().collect(), reserved_property, ..Sources::none() };
         let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
         let surroundings = Surroundings { sources, out: &mut out, err: &mut err, start_log: Some(logging::init), log_is_started: false };

@@ -19,7 +19,8 @@ use crate::ports::PortError;
 use crate::query::{InstanceId, ViewRegistry, Views};
 use crate::runtime::step::{PoisonPolicy, StateRestorer, StepSettings, StreamThread, ThreadError, ThreadParts};
 use crate::runtime::{
-    InstanceStatus, MemberIdentity, Members, OnEnd, StoreSampler, ThreadEnd, Threads, TokenTable, TopicSettings, known_labels, provision,
+    InstanceStatus, MemberIdentity, Members, OnEnd, Orphans, StoreSampler, ThreadEnd, Threads, TokenTable, TopicSettings, known_labels,
+    provision,
 };
 use crate::state::{MemoryBudget, ROCKSDB_VERSION, StateDirectory, StoreError};
 use crate::topology::{Names, Topology};
@@ -296,7 +297,10 @@ impl Connector {
     fn start_threads(&self, tokens: TokenTable, started: &mut Option<Threads>) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let (status, clock) = (self.status.clone(), self.clock.clone());
-        let members = MembersThread::start(self.members.clone(), &self.names.members(), &self.settings, status, clock);
+        // Those that another version gave tokens to are not ours to miss.
+        let ours = tokens.tasks().filter(|task| self.registry.partitions(&task.subtopology).is_some()).cloned();
+        let orphans = Orphans::new(ours);
+        let members = MembersThread::start(self.members.clone(), orphans, &self.names.members(), &self.settings, status, clock);
         *self.members_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(members.map_err(|e| text(&e))?);
         let tokens = Arc::new(tokens);
         let (requests, served) = bounded(1_024);

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::kafka::{KafkaChangelogReader, KafkaSettings, RecordWriter};
 use crate::ports::{ChangelogReader as _, PortError};
 use crate::record::{Headers, Offset, OutputRecord, TopicPartition};
-use crate::runtime::{InstanceStatus, Members};
+use crate::runtime::{InstanceState, InstanceStatus, Members, Orphans};
 
 /// How long a change of the tasks may wait until it is published.
 const TICK: Duration = Duration::from_millis(50);
@@ -33,6 +33,7 @@ impl MembersThread {
     /// Begins to publish this instance under its id, and to read what others publish.
     pub(super) fn start(
         members: Members,
+        orphans: Orphans,
         topic: &str,
         settings: &KafkaSettings,
         status: InstanceStatus,
@@ -41,6 +42,8 @@ impl MembersThread {
         let stop = Arc::new(AtomicBool::new(false));
         let mut courier = Courier {
             members,
+            orphans,
+            status: status.clone(),
             key: settings.instance_id.as_bytes().to_vec(),
             partition: TopicPartition::new(topic, 0),
             settings: settings.for_thread("members"),
@@ -86,6 +89,8 @@ impl MembersThread {
 
 struct Courier {
     members: Members,
+    orphans: Orphans,
+    status: InstanceStatus,
     key: Vec<u8>,
     partition: TopicPartition,
     settings: KafkaSettings,
@@ -111,7 +116,13 @@ impl Courier {
             return thread::sleep(TICK);
         }
         match self.read() {
-            Ok(()) => self.pause = RETRY.0,
+            Ok(()) => {
+                self.pause = RETRY.0;
+                let settled = self.status.state() == InstanceState::Running;
+                if self.orphans.look(settled, &self.members.rows(), self.clock.monotonic()) {
+                    self.status.request_rejoin();
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, retry_in_ms = self.pause.as_millis() as u64, "members topic cannot be read");
                 self.reader = None;

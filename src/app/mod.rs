@@ -6,6 +6,7 @@ pub mod config;
 mod exit;
 mod instance;
 mod logging;
+mod malloc;
 mod members_thread;
 mod not_ready;
 mod online_check;

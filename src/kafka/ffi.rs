@@ -1,4 +1,4 @@
-//! The only `unsafe` of the crate: what librdkafka can do and rdkafka's safe interface cannot.
+//! Nearly all `unsafe` of the crate: what librdkafka can do and rdkafka's safe interface cannot.
 //!
 //! Contract: every native handle holds an `Arc` of the client that it belongs to, so that no handle outlives its client, and each
 //! is destroyed exactly once, on drop. No function here keeps a pointer to memory of its caller, save where it says how that

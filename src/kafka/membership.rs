@@ -32,6 +32,7 @@ pub struct KafkaMembership {
     queue: Queue<BaseConsumer<Rebalances>>,
     consumer: Arc<BaseConsumer<Rebalances>>,
     group: String,
+    task_log: String,
     leaving: bool,
 }
 
@@ -49,7 +50,7 @@ impl KafkaMembership {
         let queue =
             Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, "the consumer has no queue"))?;
         consumer.subscribe(&[task_log]).map_err(refused)?;
-        Ok(KafkaMembership { queue, consumer, group, leaving: false })
+        Ok(KafkaMembership { queue, consumer, group, task_log: task_log.to_string(), leaving: false })
     }
 
     /// What ended this member for good: said once by a poll, true ever after.
@@ -111,6 +112,11 @@ impl Membership for KafkaMembership {
 
     fn has_left(&self) -> bool {
         self.leaving && ffi::member_id(&*self.consumer).is_empty()
+    }
+
+    fn rejoin(&mut self) -> Result<(), PortError> {
+        self.leaving = false;
+        self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka("join the group again", &self.group, &error))
     }
 }
 

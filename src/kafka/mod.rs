@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What rdkafka's safe interface lacks (offsets of end-of-partition, generations, batches, cached watermarks, the fate of
-//! connections) lives in `ffi.rs`, the only `unsafe` of the crate. `error.rs` holds the one table from Kafka's error codes to
+//! connections) lives in `ffi.rs`, which has nearly all `unsafe` of the crate. `error.rs` holds the one table from Kafka's error codes to
 //! what must follow from them.
 
 // Deadlines here are those of calls over the network: they pass by the machine's clock, whatever a test's clock says.

@@ -63,4 +63,7 @@ pub trait Membership: Send {
 
     /// True when the coordinator has forgotten this member.
     fn has_left(&self) -> bool;
+
+    /// Begins to join again, after having left.
+    fn rejoin(&mut self) -> Result<(), PortError>;
 }

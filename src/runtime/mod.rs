@@ -2,6 +2,7 @@
 
 mod lag_history;
 mod members;
+mod orphans;
 mod provision;
 mod sampler;
 mod status;
@@ -11,6 +12,7 @@ mod tokens;
 
 pub use lag_history::{LagReport, LagVerdict};
 pub use members::{GONE_AFTER, HEARTBEAT, MemberIdentity, MemberRole, MemberRow, MemberTask, MemberTaskState, Members};
+pub use orphans::Orphans;
 pub use provision::{Inspection, ProvisionError, Provisioned, TopicFault, TopicNeeded, TopicRole, TopicSettings, TopicsNeeded, provision};
 pub use sampler::{StoreSampler, known_labels};
 pub use status::{InstanceState, InstanceStatus, TaskRow};

@@ -60,6 +60,7 @@ struct Inner {
     waits_for: Option<String>,
     joined: bool,
     stopping: bool,
+    rejoin: bool,
     /// By thread; `None` until the thread has its first assignment.
     threads: BTreeMap<String, Option<Vec<TaskRow>>>,
     /// By thread.
@@ -99,6 +100,16 @@ impl InstanceStatus {
     pub fn waits_for(&self) -> Option<String> {
         let inner = self.lock();
         inner.waits_for.clone().filter(|_| !inner.joined)
+    }
+
+    /// Some thread shall leave the group and join again: tasks are without an owner.
+    pub fn request_rejoin(&self) {
+        self.lock().rejoin = true;
+    }
+
+    /// Whether a rejoin was requested; true once a request.
+    pub fn take_rejoin(&self) -> bool {
+        std::mem::take(&mut self.lock().rejoin)
     }
 
     /// It has been told to stop.
@@ -174,15 +185,22 @@ impl InstanceStatus {
 
     /// The largest lag of a task's partitions; `None` when one is not known.
     pub fn task_lag(&self, task: &TaskId) -> Option<Duration> {
-        let (name, now) = (task.to_string(), self.clock.now());
+        let now = self.clock.now();
         let inner = self.lock();
-        let rows: Option<Vec<i64>> = inner.lag.values().flatten().filter(|row| row.task == name).map(|row| row.lag_ms(now)).collect();
-        rows?.into_iter().max().map(|ms| Duration::from_millis(ms as u64))
+        let rows = inner.lag.values().flatten().filter(|row| names(&row.task, task));
+        let largest_ms = rows.map(|row| row.lag_ms(now)).reduce(|a, b| Some(a?.max(b?)))??;
+        Some(Duration::from_millis(largest_ms as u64))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a text is a task's name. Asked for every read, so nothing is allocated.
+fn names(text: &str, task: &TaskId) -> bool {
+    let partition = text.strip_prefix(&*task.subtopology).and_then(|rest| rest.strip_prefix('_'));
+    partition.and_then(|partition| partition.parse().ok()) == Some(task.partition)
 }
 
 fn is_of(row: &LagRow, partition: &TopicPartition) -> bool {

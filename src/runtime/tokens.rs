@@ -58,6 +58,11 @@ impl TokenTable {
         self.tasks.get(&token)
     }
 
+    /// All tasks that have a token.
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskId> {
+        self.tasks.values()
+    }
+
     /// Reads all meanings from the task log, which must be there, and gives tokens to the tasks in `wanted` that have none: read, check, append, under one transactional
     /// id, so that two instances that start at once do not both append. `producer` must have been made ready by `replace`.
     pub fn read_or_extend(

@@ -303,36 +303,6 @@ fn an_index_that_is_not_kept_any_more_is_forgotten() {
     });
 }
 
-/// Each commit writes its own sequence into the row; a read beside them must never see a row and a position of two commits.
-#[test]
-fn a_row_in_memory_and_its_position_are_of_one_commit() {
-    for kind in [Kind::memory(), Kind::rocks()] {
-        let database = kind.open();
-        let writer = {
-            let database = database.clone();
-            std::thread::spawn(move || {
-                for sequence in 1..=3_000_u64 {
-                    let mut batch = Batch::default();
-                    batch.put(STORE, b"k", &sequence.to_be_bytes());
-                    database.apply(batch, commit(sequence)).unwrap();
-                }
-            })
-        };
-        let mut told = 0;
-        while !writer.is_finished() {
-            let mut row = None;
-            let read =
-                database.read_in_memory(STORE, b"k", &mut |bytes| row = Some(u64::from_be_bytes(bytes.try_into().unwrap()))).unwrap();
-            if let Some(position) = read {
-                assert_eq!(row, position.map(|position| position.marker.sequence));
-                told += 1;
-            }
-        }
-        writer.join().unwrap();
-        assert!(told > 0, "no read was told anything");
-    }
-}
-
 #[test]
 fn a_row_on_disk_alone_is_not_told_from_memory() {
     let kind = Kind::rocks();

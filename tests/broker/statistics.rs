@@ -32,14 +32,16 @@ fn orders_lists_counts_and_revenue_equal_a_separate_computation() {
 #[test]
 fn lists_counts_and_revenue_are_right_after_a_kill_and_after_a_restore() {
     let run = Run::new("statistics-kill");
-    let mut producing = run.begin_producing(4_000, seed(), Some(3_000));
+    let mut producing = run.begin_producing(4_000, seed(), Some(2_000));
     let mut instance = Instance::start(&run, "a", &[]);
+    let mut at_work = 0;
     for _ in 0..3 {
         instance.wait_ready();
-        assert!(producing.runs(), "a kill of an idle instance shows little");
+        at_work += usize::from(producing.runs());
         instance.kill();
         instance = Instance::start(&run, "a", &[]);
     }
+    assert!(at_work > 0, "kills of an idle instance show little");
     producing.finish();
     instance.wait_ready();
     let fold = run.fold();

@@ -6,7 +6,7 @@ use super::process::{Program, Running, no_metrics};
 use crate::clock::ManualClock;
 use crate::ports::TransactionalProducer as _;
 use crate::record::{Headers, OutputRecord, Timestamp};
-use crate::runtime::step::StepSettings;
+use crate::runtime::step::{Step, StepSettings};
 use crate::state::MemoryDisk;
 use crate::testkit::cluster::{FakeCluster, FaultKind, Faults, Isolation};
 use crate::topology::{Names, TopologyBuilder};
@@ -155,10 +155,16 @@ fn a_task_idles_for_records_that_are_yet_to_be_written() {
     assert!(took >= 300, "it took {took} ms");
     // The later record is there first; the earlier one comes within the time.
     shop.append(2, 20);
-    for _ in 0..10 {
+    let mut asked = Vec::new();
+    for _ in 0..25 {
         shop.clock.advance(Duration::from_millis(10));
         shop.running.step().expect("nothing fails");
+        asked.push(shop.running.asked);
     }
+    let waits = |step: &&Step| matches!(step, Step::Wait(wait) if !wait.is_zero());
+    assert!(asked.iter().filter(waits).count() >= 24, "a thread that idles does not spin: {asked:?}");
+    let Some(Step::Wait(last)) = asked.last() else { panic!("{asked:?}") };
+    assert!(*last <= Duration::from_millis(70), "it steps again when the time is over: {last:?}");
     assert_eq!(shop.processed().len(), 1);
     shop.append(1, 10);
     shop.run_until(3);

@@ -39,6 +39,8 @@ pub(super) struct Running {
     restorer: StateRestorer<FakeChangelogReader>,
     pub(super) views: ViewRegistry,
     pub(super) status: InstanceStatus,
+    /// What the last step of a thread asked for.
+    pub(super) asked: Step,
     stop: Arc<AtomicBool>,
 }
 
@@ -83,7 +85,7 @@ impl Program {
         let threads = names.into_iter().map(thread).collect();
         let reader = self.cluster.changelog_reader(&self.names.application_id);
         let restorer = StateRestorer::new(reader, directory, self.names.task_log(), served, clock.clone(), self.metrics.clone());
-        Running { threads, restorer, views, status, stop }
+        Running { threads, restorer, views, status, asked: Step::Again, stop }
     }
 }
 
@@ -94,7 +96,10 @@ impl Running {
         let mut failed = None;
         self.threads.retain_mut(|thread| match thread.step() {
             Ok(Step::Left) => false,
-            Ok(_) => true,
+            Ok(step) => {
+                self.asked = step;
+                true
+            }
             Err(error) => {
                 failed = Some(error);
                 true

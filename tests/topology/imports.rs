@@ -50,8 +50,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus", &["src/metrics/"]),
     ("warp", &["src/http/", "src/bin/viewmill/routes"]),
 ];
-/// The module `kafka::ffi`: its file and its folder.
-const HOME_OF_UNSAFE: &str = "src/kafka/ffi";
+/// The modules `kafka::ffi` and `app::malloc`: a file, or a folder.
+const HOMES_OF_UNSAFE: [&str; 2] = ["src/kafka/ffi", "src/app/malloc"];
 const HOME_OF_WALL_CLOCK: &str = "src/clock.rs";
 const WALL_CLOCK: &[&str] = &["SystemTime::now", "Timestamp::now", "Zoned::now", "Uuid::now_v7"];
 
@@ -128,8 +128,8 @@ fn check(file: &str, text: &str) -> Vec<Fault> {
     }
     for (line, word) in &source.keywords {
         match word.as_str() {
-            "unsafe" if !file.starts_with(&format!("{HOME_OF_UNSAFE}.")) && !file.starts_with(&format!("{HOME_OF_UNSAFE}/")) => {
-                fault(*line, "unsafe code".to_owned(), format!("only {HOME_OF_UNSAFE} has any"))
+            "unsafe" if !HOMES_OF_UNSAFE.iter().any(|home| file.strip_prefix(home).is_some_and(|rest| rest.starts_with(['.', '/']))) => {
+                fault(*line, "unsafe code".to_owned(), format!("only {} have any", HOMES_OF_UNSAFE.join(" and ")))
             }
             "async" | "await" if is_stepped(file) => {
                 fault(*line, format!("`{word}`"), "no threads of ours and no async in what a test drives step by step".to_owned());
@@ -257,6 +257,8 @@ fn unsafe_the_wall_clock_threads_and_async_stay_at_home() {
     assert_eq!(faults_of("src/kafka/ffi.rs", "unsafe fn f() {}"), Vec::<String>::new());
     assert_eq!(faults_of("src/kafka/ffi/queue.rs", "unsafe fn f() {}"), Vec::<String>::new());
     assert_eq!(faults_of("src/kafka/ffier.rs", "unsafe fn f() {}"), ["1: unsafe code"]);
+    assert_eq!(faults_of("src/app/malloc.rs", "unsafe fn f() {}"), Vec::<String>::new());
+    assert_eq!(faults_of("src/app/mallocs.rs", "unsafe fn f() {}"), ["1: unsafe code"]);
     assert_eq!(
         faults_of("src/http/a.rs", "let now = std::time::SystemTime::now();"),
         ["1: reads the wall clock by std::time::SystemTime::now"]

@@ -1,6 +1,7 @@
 //! Reads over several partitions.
 
 pub(crate) mod fixture;
+mod in_memory;
 mod pages;
 mod partitions;
 mod points;

@@ -22,7 +22,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.replace_producer()?;
         }
         let in_group = !matches!(self.phase, Phase::Leaving { .. } | Phase::Left);
-        if in_group && self.stopping() && self.transaction.is_none() {
+        if in_group && self.transaction.is_none() && (self.stopping() || self.must_rejoin()) {
             self.leave();
         }
         if !self.stopping() { self.fetch() } else { Ok(()) }
@@ -42,9 +42,22 @@ impl<P: ThreadPorts> StreamThread<P> {
         if let Phase::Leaving { until } = self.phase
             && (self.parts.membership.has_left() || self.now() >= until)
         {
-            self.phase = Phase::Left;
+            self.phase = if self.stopping() { Phase::Left } else { self.rejoin()? };
         }
         Ok(())
+    }
+
+    /// Whether this thread is the one that joins again because tasks are without an owner.
+    fn must_rejoin(&self) -> bool {
+        self.phase == Phase::Ready && self.generation.is_some() && self.parts.status.take_rejoin()
+    }
+
+    /// The group shares out all tasks when a member joins.
+    fn rejoin(&mut self) -> Result<Phase, ThreadError> {
+        tracing::warn!(thread = self.parts.name, "tasks are without an owner: left the group and join it again");
+        self.generation = None;
+        self.parts.membership.rejoin().map_err(ThreadError::Port)?;
+        Ok(Phase::Ready)
     }
 
     fn handle(&mut self, event: MembershipEvent) {

@@ -80,7 +80,7 @@ pub(super) enum Phase {
     Ready,
     /// The producer must be replaced first.
     ReplaceProducer,
-    /// Committed; leaving the group.
+    /// Committed; leaving the group, to join again unless the instance stops.
     Leaving { until: Duration },
     /// Not in the group any more.
     Left,

@@ -335,6 +335,14 @@ impl GroupClient {
         self.leaving = true;
     }
 
+    /// Begins anew, as a member that nobody knows.
+    pub(super) fn rejoin(&mut self) {
+        self.leaving = false;
+        self.state = State::Init;
+        self.member_id.clear();
+        self.generation = -1;
+    }
+
     pub(super) fn has_left(&self) -> bool {
         matches!(self.state, State::Left)
     }

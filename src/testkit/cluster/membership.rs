@@ -82,6 +82,13 @@ impl Membership for FakeMembership {
     fn has_left(&self) -> bool {
         self.cluster.lock().clients.get(&self.client).is_none_or(|client| client.has_left())
     }
+
+    fn rejoin(&mut self) -> Result<(), PortError> {
+        if let Some(client) = self.cluster.lock().clients.get_mut(&self.client) {
+            client.rejoin();
+        }
+        Ok(())
+    }
 }
 
 fn event(served: Served) -> MembershipEvent {

@@ -197,8 +197,13 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
             return Ok(None);
         }
+        let must_replay = half.marker.is_some() && !half.new_stores.is_empty();
+        // Two tasks may read the same partition, which the reader opens once.
+        if must_replay && self.jobs.iter().any(|other| matches!(other.stage, Stage::Replay(_))) {
+            return Err(Failure::Later);
+        }
         let Stage::Index(_, half) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
-        match half.marker.is_some() && !half.new_stores.is_empty() {
+        match must_replay {
             true => self.begin_replay(job, *half),
             false => self.opened(&job.request.plan.clone(), *half, None).map(Some),
         }
