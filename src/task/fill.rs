@@ -14,8 +14,8 @@ use crate::state::{Batch, Direction, KeyRange, RowIndexer, StoreError, TaskDatab
 
 use super::{PlannedStore, Task, TaskError, TaskPlan};
 
-/// Rows that are compared for one batch.
-const BATCH_ROWS: usize = 10_000;
+/// Rows that are compared for one batch; few in tests, so that a fill takes several.
+const BATCH_ROWS: usize = if cfg!(test) { 2 } else { 10_000 };
 
 /// The stores of a task that are being filled.
 pub struct Fill {
