@@ -9,8 +9,8 @@
 
 mod key;
 
-pub(crate) use key::decode_whole_key;
 pub use key::{Desc, KeyCodec, Prefix, StoreKey, encode_str_key};
+pub(crate) use key::{decode_whole_key, encode_whole_key};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

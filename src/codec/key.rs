@@ -225,6 +225,13 @@ impl<B> Prefix<(String, B)> for &str {
     }
 }
 
+/// A key as bytes of its own.
+pub(crate) fn encode_whole_key(key: &impl KeyCodec) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    key.encode_key(&mut bytes);
+    bytes
+}
+
 /// Reads a whole key and refuses what follows it.
 pub(crate) fn decode_whole_key<K: KeyCodec>(bytes: &[u8]) -> Result<K, CodecError> {
     let mut rest = bytes;
@@ -236,13 +243,8 @@ pub(crate) fn decode_whole_key<K: KeyCodec>(bytes: &[u8]) -> Result<K, CodecErro
 mod tests {
     use proptest::prelude::*;
 
+    use super::encode_whole_key as bytes;
     use super::*;
-
-    fn bytes<K: KeyCodec>(key: &K) -> Vec<u8> {
-        let mut out = Vec::new();
-        key.encode_key(&mut out);
-        out
-    }
 
     fn prefix<I>(prefix: impl Prefix<I>) -> Vec<u8> {
         let mut out = Vec::new();

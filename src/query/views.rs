@@ -72,9 +72,7 @@ impl Views {
         let partition_key = self.inner.topology.parts().stores[store.at].partition_key.downcast_ref::<PartitionKey<K>>();
         let partition_key = partition_key.expect("a Store carries the types it was declared with")(key);
         let task = self.owner(store, &partition_key.map_err(|e| QueryError::Key(e.to_string()))?.unwrap_or_default())?;
-        let mut key_bytes = Vec::new();
-        key.encode_key(&mut key_bytes);
-        self.row(store, task, key_bytes, codec::decode_row::<V>).await
+        self.row(store, task, codec::encode_whole_key(key), codec::decode_row::<V>).await
     }
 
     /// The rows of one key in all partitions, in their order; partitions without that key give none.
@@ -84,10 +82,8 @@ impl Views {
         key: &K,
         read: &Read,
     ) -> Result<Answer<Vec<V>>, QueryError> {
-        let mut key_bytes = Vec::new();
-        key.encode_key(&mut key_bytes);
         let decode = |_, row: &[u8]| codec::decode_row::<V>(row);
-        self.row_each(self.entry(store.id.0), read, key_bytes, decode).await
+        self.row_each(self.entry(store.id.0), read, codec::encode_whole_key(key), decode).await
     }
 
     /// The row of a key from its task, decoded where the database holds it.

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::codec::{KeyCodec, Prefix};
+use crate::codec::{KeyCodec, Prefix, encode_whole_key};
 
 /// Encoded keys from `from` (inclusive) to `to` (exclusive; `None`: to the end).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,19 +44,14 @@ impl KeyRange {
 
     /// The keys within typed bounds.
     pub fn between<K: KeyCodec>(bounds: &impl RangeBounds<K>) -> Self {
-        let encode = |key: &K| {
-            let mut bytes = Vec::new();
-            key.encode_key(&mut bytes);
-            bytes
-        };
         let from = match bounds.start_bound() {
-            Bound::Included(key) => encode(key),
-            Bound::Excluded(key) => after(encode(key)),
+            Bound::Included(key) => encode_whole_key(key),
+            Bound::Excluded(key) => after(encode_whole_key(key)),
             Bound::Unbounded => Vec::new(),
         };
         let to = match bounds.end_bound() {
-            Bound::Included(key) => Some(after(encode(key))),
-            Bound::Excluded(key) => Some(encode(key)),
+            Bound::Included(key) => Some(after(encode_whole_key(key))),
+            Bound::Excluded(key) => Some(encode_whole_key(key)),
             Bound::Unbounded => None,
         };
         KeyRange { from, to }
@@ -100,13 +95,8 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::encode_whole_key as bytes;
     use super::*;
-
-    fn bytes<K: KeyCodec>(key: &K) -> Vec<u8> {
-        let mut out = Vec::new();
-        key.encode_key(&mut out);
-        out
-    }
 
     proptest! {
         #[test]

@@ -62,8 +62,7 @@ impl<K: StoreKey, V: StoreValue> StoreType for RowTypes<K, V> {
 
     fn key_from_json(&self, key: Value) -> Result<(Box<dyn Any + Send>, Vec<u8>), CodecError> {
         let key: K = serde_json::from_value(key).map_err(|e| CodecError::new(format!("is no key of this store: {e}")))?;
-        let mut bytes = Vec::new();
-        key.encode_key(&mut bytes);
+        let bytes = codec::encode_whole_key(&key);
         Ok((Box::new(key), bytes))
     }
 }
@@ -113,8 +112,7 @@ mod tests {
 
     #[test]
     fn exact_numbers_keep_their_digits_in_json() {
-        let (mut key, mut row) = (Vec::new(), Vec::new());
-        crate::codec::KeyCodec::encode_key(&7u64, &mut key);
+        let (key, mut row) = (codec::encode_whole_key(&7u64), Vec::new());
         codec::encode_row(&Exact("9007199254740993.10".into()), &mut row).unwrap();
         let (key, row) = RowTypes::<u64, Exact>::default().row_json(&key, &row).unwrap();
         assert_eq!((key.get(), row.get()), ("7", "9007199254740993.10"));

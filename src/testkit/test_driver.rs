@@ -93,8 +93,7 @@ impl TopologyTestDriver {
 
     /// The committed row of a key.
     pub fn get<K: StoreKey, V: StoreValue, Of>(&self, store: Store<K, V, Of>, key: impl Into<K>) -> Option<V> {
-        let (mut key_bytes, mut row) = (Vec::new(), None);
-        key.into().encode_key(&mut key_bytes);
+        let (key_bytes, mut row) = (codec::encode_whole_key(&key.into()), None);
         let (task, column) = self.find(store.id);
         task.database().read(column, &key_bytes, &mut |bytes| row = Some(codec::decode_row::<V>(bytes))).expect("memory does not fail");
         row.map(|row| row.expect("the row was written with these types"))

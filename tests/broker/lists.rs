@@ -6,19 +6,10 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::support::{Expected, Instance, LOOK_INTERVAL, PATIENCE, Run, differences, eventually_served};
+use crate::support::{Expected, Instance, LOOK_INTERVAL, PATIENCE, Page, Run, differences, eventually_served};
 
 /// Odd, so that the last page is short.
 const LIMIT: usize = 97;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    orders: Vec<Box<RawValue>>,
-    total: usize,
-    limit: usize,
-    next_cursor: Option<String>,
-}
 
 /// By what lists are ordered.
 #[derive(Deserialize)]

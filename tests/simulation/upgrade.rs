@@ -251,8 +251,7 @@ fn a_topic_added_to_a_source_is_read_from_its_beginning() {
     let views = &shop.running.as_ref().expect("nothing failed").views;
     let Some(TaskView::Active(database)) = views.get(&task) else { panic!("the task runs") };
     let mut sum = None;
-    let mut key = Vec::new();
-    "key".to_string().encode_key(&mut key);
+    let key = codec::encode_whole_key(&"key".to_string());
     database.database().get(Column(1), &key, &mut |row| sum = codec::decode_row::<i64>(row).ok()).expect("memory does not fail");
     assert_eq!(sum, Some(235), "what was in the new topic before counts, and nothing counts twice");
 }

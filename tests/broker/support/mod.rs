@@ -13,7 +13,7 @@ pub use http::HttpClient;
 pub use instance::Instance;
 pub use prometheus::{Prometheus, faults_by_promtool, free_address};
 pub use run::{Run, bootstrap};
-pub use views::ExpectedViews;
+pub use views::{ExpectedViews, Page};
 pub use watcher::Watcher;
 
 use std::time::Duration;

@@ -32,13 +32,14 @@ struct Dashboard<'a> {
     revenue: &'a RawValue,
 }
 
+/// A page of a list of orders, as it is served.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
-    orders: Vec<Box<RawValue>>,
-    total: usize,
-    limit: usize,
-    next_cursor: Option<String>,
+pub struct Page {
+    pub orders: Vec<Box<RawValue>>,
+    pub total: usize,
+    pub limit: usize,
+    pub next_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
