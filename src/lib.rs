@@ -20,6 +20,7 @@
 pub mod app;
 pub mod clock;
 pub mod codec;
+pub mod faults;
 pub mod http;
 pub mod kafka;
 pub mod metrics;

@@ -55,6 +55,8 @@ impl<H> Application<H> {
     /// Does what the command line says.
     pub fn main(self) -> ExitCode {
         malloc::limit_arenas();
+        #[cfg(feature = "faults")]
+        let _points = crate::faults::points_from_environment();
         let sources = Sources { variables: std::env::vars_os().collect(), reserved_property, ..Sources::none() };
         let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
         let surroundings = Surroundings { sources, out: &mut out, err: &mut err, start_log: Some(logging::init), log_is_started: false };

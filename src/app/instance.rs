@@ -13,6 +13,7 @@ use super::config::{Config, Guarantee};
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
 use crate::clock::{Clock, SystemClock};
+use crate::faults::Sabotaged;
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
 use crate::metrics::{Metrics, Versions};
 use crate::ports::PortError;
@@ -215,6 +216,7 @@ fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
         max_task_idle: Duration::from_millis(config.processing.max_task_idle_ms),
         poison_policy: config.processing.poison_policy,
         source_poison_policies: policies.collect(),
+        sabotaged: Sabotaged::from_environment(),
         ..StepSettings::default()
     }
 }

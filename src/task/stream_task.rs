@@ -250,7 +250,6 @@ impl Task {
     }
 
     /// A fault on purpose: rows of an aborted transaction survive as if they had been committed.
-    #[cfg(test)]
     pub(crate) fn sabotage_keep_rows(&mut self) {
         self.stores.iter_mut().flatten().for_each(|store| {
             let mut batch = Batch::default();

@@ -12,7 +12,7 @@ mod rules;
 mod upgrade;
 mod world;
 
-use crate::runtime::step::sabotage::Sabotage;
+use crate::faults::Sabotage;
 use world::World;
 
 /// How many seeds a run goes through; more with `VIEWMILL_SIMULATION_SEEDS`.

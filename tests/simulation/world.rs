@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::process::{Program, Running, no_metrics};
 use super::rules;
 use crate::clock::{Clock, ManualClock};
+use crate::faults::{Sabotage, Sabotaged};
 use crate::record::{Record, Timestamp};
-use crate::runtime::step::sabotage::Sabotage;
 use crate::runtime::step::{StepSettings, ThreadError};
 use crate::state::MemoryDisk;
 use crate::testkit::cluster::{FakeCluster, Faults, Tombstones};
@@ -124,7 +124,11 @@ impl World {
             topology: builder.build().expect("the topology is whole"),
             names: names.clone(),
             partitions: PARTITIONS,
-            settings: StepSettings { sabotage, records_per_step: 7, ..StepSettings::default() },
+            settings: StepSettings {
+                sabotaged: sabotage.map(Sabotaged::by).unwrap_or_default(),
+                records_per_step: 7,
+                ..StepSettings::default()
+            },
             metrics: no_metrics(&clock),
         };
         World { tally: Tally::default(), appended: 0, processes, program, cluster, names, clock, rng }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::ThreadError;
 use super::active_task::Slot;
 use super::stream_thread::StreamThread;
+use crate::faults::Sabotage;
 use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::record::{Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
@@ -54,7 +55,6 @@ impl<P: ThreadPorts> StreamThread<P> {
                 Err(cause) => return self.task_failed(token, task, cause),
             }
         }
-        #[cfg(test)]
         self.sabotage_before_commit(&parts);
         match self.commit_parts(&mut parts) {
             Ok((delivered, at_once)) => {
@@ -184,9 +184,8 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    #[cfg(test)]
     fn sabotage_before_commit(&mut self, parts: &[Part]) {
-        if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::ApplyBeforeCommit) {
+        if self.parts.settings.sabotaged.is(Sabotage::ApplyBeforeCommit) {
             for part in parts {
                 if let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) {
                     let _ = active.task.database().restore(&part.prepared.batch);

@@ -3,6 +3,7 @@
 use super::ThreadError;
 use super::active_task::Slot;
 use super::stream_thread::{MEMBERSHIP_POLL, Phase, StreamThread};
+use crate::faults::Sabotage;
 use crate::ports::{Generation, Membership as _, MembershipEvent, PortErrorClass, ThreadPorts};
 
 /// How long leaving the group may take.
@@ -88,8 +89,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn missed_a_generation(&self, new: &Generation) -> bool {
-        #[cfg(test)]
-        if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::KeepTasksOverMissedGeneration) {
+        if self.parts.settings.sabotaged.is(Sabotage::KeepTasksOverMissedGeneration) {
             return false;
         }
         self.generation.as_ref().is_some_and(|old| old.member_id != new.member_id || new.generation_id > old.generation_id + 1)

@@ -22,8 +22,6 @@ mod process;
 mod recover;
 mod restore_error;
 mod restorer;
-#[cfg(test)]
-pub(crate) mod sabotage;
 mod stream_thread;
 mod telling;
 mod thread_error;

@@ -14,6 +14,7 @@ use super::ThreadError;
 use super::active_task::Slot;
 use super::commit::{SLICE, sliced};
 use super::stream_thread::{Phase, StreamThread};
+use crate::faults::Sabotage;
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::task::TaskError;
 use crate::topology::TaskId;
@@ -46,8 +47,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
             PortErrorClass::Indefinite => {
                 count("indefinite");
-                #[cfg(test)]
-                if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::TakeIndefiniteForAborted) {
+                if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForAborted) {
                     self.transaction = None;
                     self.phase = Phase::ReplaceProducer;
                     return self.rewind_all();
@@ -106,8 +106,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn rewind_all(&mut self) -> Result<(), ThreadError> {
         for active in self.slots.values_mut().filter_map(Slot::active_mut) {
             let plan = active.task.plan().clone();
-            #[cfg(test)]
-            if self.parts.settings.sabotage == Some(super::sabotage::Sabotage::KeepRowsOnAbort) {
+            if self.parts.settings.sabotaged.is(Sabotage::KeepRowsOnAbort) {
                 active.task.sabotage_keep_rows();
             }
             active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;

@@ -10,6 +10,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use super::active_task::{ActiveTask, Slot};
 use super::{OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
+use crate::faults::Sabotaged;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
 use crate::ports::{DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
@@ -35,9 +36,8 @@ pub struct StepSettings {
     pub poison_policy: PoisonPolicy,
     /// The same for some source topics, by full name.
     pub source_poison_policies: BTreeMap<String, PoisonPolicy>,
-    /// A fault on purpose, which the simulation must find.
-    #[cfg(test)]
-    pub(crate) sabotage: Option<super::sabotage::Sabotage>,
+    /// A fault on purpose, which a test must find.
+    pub sabotaged: Sabotaged,
 }
 
 impl Default for StepSettings {
@@ -50,8 +50,7 @@ impl Default for StepSettings {
             max_task_idle: Duration::ZERO,
             poison_policy: PoisonPolicy::DeadLetter,
             source_poison_policies: BTreeMap::new(),
-            #[cfg(test)]
-            sabotage: None,
+            sabotaged: Sabotaged::default(),
         }
     }
 }

@@ -1,0 +1,112 @@
+//! Faults on purpose, for tests: named points at which a process can be stopped, and rules of delivery that can be broken.
+//!
+//! Normal builds have none of this: without the feature `faults` a point is an empty function and no rule is ever broken, both known
+//! when compiling. With it, `FAILPOINTS` (in the words of the crate `fail`) says what happens at a point, and `VIEWMILL_SABOTAGE`
+//! names the rule to break:
+//!
+//! ```text
+//! FAILPOINTS='commit-offsets-sent=5*off->return(kill)'     kill -9 of the own process when the point is reached the sixth time
+//! FAILPOINTS='commit-markers-sent=1*sleep(20000)'          the thread hangs there once, for 20 s
+//! VIEWMILL_SABOTAGE=take-fresh-generation                  see [`Sabotage`]
+//! ```
+
+/// A rule that is broken on purpose. Each must be found by a test that passes when the rule is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Rows reach the database before Kafka has committed.
+    ApplyBeforeCommit,
+    /// After an abort the working sets stay.
+    KeepRowsOnAbort,
+    /// Tasks stay open though a generation was missed.
+    KeepTasksOverMissedGeneration,
+    /// After a commit whose fate is unknown the tasks go on as if it had been aborted.
+    TakeIndefiniteForAborted,
+}
+
+impl Sabotage {
+    /// All of them, with their names.
+    pub const ALL: &[(&str, Sabotage)] = &[
+        ("apply-before-commit", Sabotage::ApplyBeforeCommit),
+        ("keep-rows-on-abort", Sabotage::KeepRowsOnAbort),
+        ("keep-tasks-over-missed-generation", Sabotage::KeepTasksOverMissedGeneration),
+        ("take-indefinite-for-aborted", Sabotage::TakeIndefiniteForAborted),
+    ];
+}
+
+/// Which rule is broken; by default, and always in normal builds, none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sabotaged {
+    #[cfg(any(test, feature = "faults"))]
+    rule: Option<Sabotage>,
+}
+
+impl Sabotaged {
+    /// Breaks a rule.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn by(rule: Sabotage) -> Self {
+        Sabotaged { rule: Some(rule) }
+    }
+
+    /// What `VIEWMILL_SABOTAGE` says. In normal builds that variable means nothing.
+    ///
+    /// # Panics
+    /// On an unknown name: a test that breaks nothing would prove nothing.
+    pub fn from_environment() -> Self {
+        #[cfg(feature = "faults")]
+        if let Ok(name) = std::env::var("VIEWMILL_SABOTAGE") {
+            let known = Sabotage::ALL.iter().find(|(known, _)| *known == name);
+            let (_, rule) = known.unwrap_or_else(|| panic!("VIEWMILL_SABOTAGE: {name} is no rule that can be broken"));
+            tracing::error!(name, "a rule is broken on purpose");
+            return Sabotaged { rule: Some(*rule) };
+        }
+        Sabotaged::default()
+    }
+
+    /// Whether this rule is broken.
+    #[inline]
+    pub fn is(self, rule: Sabotage) -> bool {
+        #[cfg(any(test, feature = "faults"))]
+        return self.rule == Some(rule);
+        #[cfg(not(any(test, feature = "faults")))]
+        {
+            let _ = rule;
+            false
+        }
+    }
+}
+
+/// A named point of the program at which a test may stop it.
+#[inline]
+pub fn point(name: &'static str) {
+    #[cfg(feature = "faults")]
+    points::reach(name);
+    #[cfg(not(feature = "faults"))]
+    let _ = name;
+}
+
+/// Reads `FAILPOINTS`; what it says holds until the value is dropped.
+#[cfg(feature = "faults")]
+pub fn points_from_environment() -> impl Sized {
+    fail::FailScenario::setup()
+}
+
+#[cfg(feature = "faults")]
+mod points {
+    use std::process::{Command, id};
+    use std::time::Duration;
+
+    pub(super) fn reach(name: &'static str) {
+        fail::fail_point!(name, |action| match action.as_deref() {
+            Some("kill") => kill(name),
+            other => panic!("FAILPOINTS: {name} knows no return({})", other.unwrap_or_default()),
+        });
+    }
+
+    /// As the kernel does it: nothing is unwound, flushed or told to anybody.
+    #[allow(clippy::disallowed_methods)]
+    fn kill(name: &str) {
+        eprintln!("failpoint {name}: kill -9");
+        let _ = Command::new("kill").args(["-9", &id().to_string()]).status();
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
