@@ -2,6 +2,7 @@
 
 use super::ThreadError;
 use super::active_task::Slot;
+use super::consequence::Doing;
 use super::stream_thread::{MEMBERSHIP_POLL, Phase, StreamThread};
 use crate::faults::Sabotage;
 use crate::ports::{Generation, Membership as _, MembershipEvent, PortErrorClass, ThreadPorts};
@@ -32,13 +33,13 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn poll_membership(&mut self) -> Result<(), ThreadError> {
         match self.parts.membership.poll(std::time::Duration::ZERO) {
             Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
-            Err(error) if error.class == PortErrorClass::FencedInstance => {
-                self.close_all();
-                return Err(ThreadError::FencedInstance(error));
+            Err(error) => {
+                // Whoever has our id has our tasks: nothing of them may be served any more.
+                if error.class == PortErrorClass::FencedInstance {
+                    self.close_all();
+                }
+                self.go_on_or_stop(Doing::PollingGroup, error)?;
             }
-            Err(error) if error.class == PortErrorClass::Unauthorized => return Err(ThreadError::Unauthorized(error)),
-            Err(error) if error.is_retriable() => tracing::warn!(thread = self.parts.name, %error, "polling the group"),
-            Err(error) => return Err(ThreadError::Port(error)),
         }
         if let Phase::Leaving { until } = self.phase
             && (self.parts.membership.has_left() || self.now() >= until)
@@ -123,19 +124,11 @@ impl<P: ThreadPorts> StreamThread<P> {
                 tracing::warn!(thread = self.parts.name, %partition, "brings nothing though its end is not reached; its task goes on without it");
             }
         }
-        match failure {
-            None => Ok(()),
-            Some((partition, error)) if error.class == PortErrorClass::OffsetOutOfRange => {
-                self.parts.metrics.consumer.offsets_lost.inc();
-                self.parts.status.set_lost(partition);
-                Err(ThreadError::OffsetsLost(error))
-            }
-            Some((_, error)) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
-            Some((_, error)) if error.is_retriable() => {
-                tracing::warn!(thread = self.parts.name, %error, "fetching");
-                Ok(())
-            }
-            Some((_, error)) => Err(ThreadError::Port(error)),
+        let Some((partition, error)) = failure else { return Ok(()) };
+        if error.class == PortErrorClass::OffsetOutOfRange {
+            self.parts.metrics.consumer.offsets_lost.inc();
+            self.parts.status.set_lost(partition);
         }
+        self.go_on_or_stop(Doing::Fetching, error)
     }
 }

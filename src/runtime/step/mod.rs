@@ -15,6 +15,7 @@
 
 mod active_task;
 mod commit;
+mod consequence;
 mod membership;
 mod messages;
 mod poison;

@@ -1,18 +1,11 @@
-//! The one place that decides what follows a failure.
-//!
-//! | class | what follows |
-//! |---|---|
-//! | requires abort, time over before the offsets were sent | abort; all tasks go back to their last commit |
-//! | record too large | the same; more than 3 times in 5 minutes: the thread stops by name |
-//! | stale generation, fenced instance | abort; no transaction before the next assignment; the group's poll tells of a fence |
-//! | indefinite, fenced producer, fatal | all tasks are closed, the producer is replaced, every marker is read again: the start decision finds what Kafka decided |
-//! | unauthorized | the thread stops by name |
+//! Doing what must follow a failure; [`super::consequence`] decides what that is.
 
 use std::time::Duration;
 
 use super::ThreadError;
 use super::active_task::Slot;
 use super::commit::{SLICE, sliced};
+use super::consequence::{Consequence, Doing, consequence};
 use super::stream_thread::{Phase, StreamThread};
 use crate::faults::Sabotage;
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
@@ -24,28 +17,27 @@ const MAX_FAILURES: usize = 3;
 const FAILURE_WINDOW: Duration = Duration::from_secs(300);
 
 impl<P: ThreadPorts> StreamThread<P> {
+    /// A transaction failed: does what [`consequence`] says.
     pub(super) fn recover(&mut self, error: PortError) -> Result<(), ThreadError> {
         tracing::warn!(thread = self.parts.name, class = ?error.class, %error, "transaction failed");
         let count = |result| self.parts.metrics.processing.transactions.with_label_values(&[result]).inc();
-        match error.class {
-            PortErrorClass::Retriable | PortErrorClass::RequiresAbort => {
+        match consequence(Doing::Transaction, error.class) {
+            Consequence::Abort | Consequence::Again => {
                 count("aborted");
                 self.abort()
             }
-            // The record at fault is found when it is processed again. If only the broker refuses it, it is not: then this ends.
-            PortErrorClass::RecordTooLarge => {
+            Consequence::AbortCounted | Consequence::AgainCounted => {
                 count("aborted");
                 self.abort()?;
                 self.count_failure(error)
             }
-            // After a silent rejoin our own new member id makes the old one look fenced. Whether another process took it is
-            // for the group's poll to say.
-            PortErrorClass::StaleGeneration | PortErrorClass::FencedInstance => {
+            // Whether another process took our id is for the group's poll to say.
+            Consequence::AbortAndAwaitAssignment => {
                 count("refused");
                 self.generation_refused = true;
                 self.abort()
             }
-            PortErrorClass::Indefinite => {
+            Consequence::StartOver => {
                 count("indefinite");
                 if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForAborted) {
                     self.transaction = None;
@@ -55,12 +47,24 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.start_over();
                 Ok(())
             }
-            PortErrorClass::FencedProducer | PortErrorClass::Fatal | PortErrorClass::OffsetOutOfRange | PortErrorClass::UnknownTopic => {
+            Consequence::StartOverCounted => {
                 count("aborted");
                 self.start_over();
                 self.count_failure(error)
             }
-            PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
+            Consequence::Stop(stop) => Err(stop.with(error)),
+        }
+    }
+
+    /// A failure outside of a transaction: there is nothing to undo.
+    pub(super) fn go_on_or_stop(&mut self, doing: Doing, error: PortError) -> Result<(), ThreadError> {
+        match consequence(doing, error.class) {
+            Consequence::Stop(stop) => Err(stop.with(error)),
+            Consequence::Again => {
+                tracing::warn!(thread = self.parts.name, ?doing, %error, "will be tried again");
+                Ok(())
+            }
+            _ => self.count_failure(error),
         }
     }
 
@@ -137,12 +141,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.phase = Phase::Ready;
                 Ok(())
             }
-            Err(error) if error.is_retriable() => {
-                tracing::warn!(thread = self.parts.name, %error, "producer is not ready yet");
-                Ok(())
-            }
-            Err(error) if error.class == PortErrorClass::Unauthorized => Err(ThreadError::Unauthorized(error)),
-            Err(error) => self.count_failure(error),
+            Err(error) => self.go_on_or_stop(Doing::ReplacingProducer, error),
         }
     }
 
