@@ -6,10 +6,9 @@
 //!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1)┘
 //! ```
 
-use std::time::Duration;
-
 use super::ThreadError;
 use super::active_task::Slot;
+use super::patience::{Answered, Patience};
 use super::stream_thread::StreamThread;
 use crate::faults::Sabotage;
 use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
@@ -17,11 +16,8 @@ use crate::record::{Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
 use crate::task::{Prepared, TaskError};
 
-/// No call blocks longer than this; a thread that hangs longer would hold up the whole group.
-pub(super) const SLICE: Duration = Duration::from_secs(5);
-
-/// After so many slices the end of a call is not awaited any longer.
-pub(super) const SLICES: usize = 3;
+/// So often in a row a database may refuse a committed batch.
+const MAX_APPLY_FAILURES: usize = 3;
 
 /// A task's part of a commit.
 struct Part {
@@ -81,14 +77,16 @@ impl<P: ThreadPorts> StreamThread<P> {
         let valid = self.generation.clone().filter(|g| g.generation_id >= 0 && !g.member_id.is_empty());
         let generation = valid
             .ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))?;
+        let clock = self.parts.clock.clone();
+        let mut patience = Patience::for_commit(&*clock);
         self.send_changelogs(parts)?;
-        let delivered = self.flush()?;
+        let delivered = self.flush(&mut patience)?;
         self.send_markers(parts, &delivered)?;
-        let delivered = self.flush()?;
+        let delivered = self.flush(&mut patience)?;
         let offsets = self.offsets_to_commit(parts, &delivered)?;
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
-        sliced(|| self.parts.producer.send_offsets(&offsets, &generation, SLICE), PortErrorClass::Indefinite)?;
-        let Answered { at_once, .. } = sliced(|| self.parts.producer.commit(SLICE), PortErrorClass::Indefinite)?;
+        patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;
+        let Answered { at_once, .. } = patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite)?;
         Ok((delivered, at_once))
     }
 
@@ -153,8 +151,8 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     /// Waits for all delivery reports. Nothing is lost when they do not come: an abort undoes it.
-    fn flush(&mut self) -> Result<Delivered, PortError> {
-        sliced(|| self.parts.producer.flush(SLICE), PortErrorClass::RequiresAbort).map(|answered| answered.answer)
+    fn flush(&mut self, patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
+        patience.call(|slice| self.parts.producer.flush(slice), PortErrorClass::RequiresAbort).map(|answered| answered.answer)
     }
 
     /// Kafka has said yes: now the rows go into the databases. One that refuses is opened again and restored from its changelog.
@@ -196,29 +194,11 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     fn apply_failed(&mut self, token: i32, task: crate::topology::TaskId, cause: TaskError) -> Result<(), ThreadError> {
         self.apply_failures += 1;
-        if self.apply_failures > SLICES {
+        if self.apply_failures > MAX_APPLY_FAILURES {
             return Err(ThreadError::Task { task, cause });
         }
         tracing::error!(%task, error = %cause, "committed rows could not be written; the task is opened again and restores them");
         self.want(token);
         Ok(())
-    }
-}
-
-/// What a call answered, and whether it did so the first time.
-pub(super) struct Answered<T> {
-    pub(super) answer: T,
-    pub(super) at_once: bool,
-}
-
-/// Repeats a call while its time was too short; after the last slice the error has the class `at_end`.
-pub(super) fn sliced<T>(mut call: impl FnMut() -> Result<T, PortError>, at_end: PortErrorClass) -> Result<Answered<T>, PortError> {
-    let mut slice = 1;
-    loop {
-        match call() {
-            Err(error) if error.is_retriable() && slice == SLICES => return Err(PortError { class: at_end, ..error }),
-            Err(error) if error.is_retriable() => slice += 1,
-            result => return result.map(|answer| Answered { answer, at_once: slice == 1 }),
-        }
     }
 }

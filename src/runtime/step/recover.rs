@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::ThreadError;
 use super::active_task::Slot;
-use super::commit::{SLICE, sliced};
 use super::consequence::{Consequence, Doing, consequence};
+use super::patience::{Patience, SLICE};
 use super::stream_thread::{Phase, StreamThread};
 use crate::faults::Sabotage;
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
@@ -86,7 +86,8 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn abort(&mut self) -> Result<(), ThreadError> {
         self.outputs.clear();
         if self.transaction.take().is_some() {
-            match sliced(|| self.parts.producer.abort(SLICE), PortErrorClass::Indefinite) {
+            let clock = self.parts.clock.clone();
+            match Patience::for_abort(&*clock).call(|slice| self.parts.producer.abort(slice), PortErrorClass::Indefinite) {
                 Ok(answered) => self.replace_if_late_copies_may_come(answered.at_once),
                 Err(error) => {
                     tracing::warn!(thread = self.parts.name, %error, "abort failed");
