@@ -10,7 +10,7 @@ use super::ThreadError;
 use super::active_task::Slot;
 use super::patience::{Answered, Patience};
 use super::stream_thread::StreamThread;
-use crate::faults::Sabotage;
+use crate::faults::{self, Sabotage};
 use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::record::{Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
@@ -52,6 +52,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
         }
         self.sabotage_before_commit(&parts);
+        faults::point("commit-prepared");
         match self.commit_parts(&mut parts) {
             Ok((delivered, at_once)) => {
                 self.parts.metrics.processing.transactions.with_label_values(&["committed"]).inc();
@@ -60,7 +61,9 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.last_commit = self.now();
                 self.last_membership_poll = None;
                 self.replace_if_late_copies_may_come(at_once);
+                faults::point("commit-answered");
                 self.apply(parts, &delivered)?;
+                faults::point("commit-applied");
                 self.parts.metrics.processing.commit_duration.observe((self.now() - began).as_secs_f64());
                 Ok(())
             }
@@ -80,12 +83,17 @@ impl<P: ThreadPorts> StreamThread<P> {
         let clock = self.parts.clock.clone();
         let mut patience = Patience::for_commit(&*clock);
         self.send_changelogs(parts)?;
+        faults::point("commit-changelogs-sent");
         let delivered = self.flush(&mut patience)?;
+        faults::point("commit-changelogs-flushed");
         self.send_markers(parts, &delivered)?;
+        faults::point("commit-markers-sent");
         let delivered = self.flush(&mut patience)?;
+        faults::point("commit-markers-flushed");
         let offsets = self.offsets_to_commit(parts, &delivered)?;
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
         patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;
+        faults::point("commit-offsets-sent");
         let Answered { at_once, .. } = patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite)?;
         Ok((delivered, at_once))
     }
@@ -165,6 +173,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             let task = active.task.plan().id.clone();
             match active.task.apply(prepared, position) {
                 Ok(()) => {
+                    faults::point("commit-task-applied");
                     self.apply_failures = 0;
                     active.now_visible(self.parts.clock.now());
                     let counts = active.task.take_counts();

@@ -147,6 +147,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { return Ok(()) };
         match active.task.fill_some() {
             Ok(()) => {
+                crate::faults::point("fill-taken");
                 let begun = self.begin_if_needed();
                 self.settle(begun)
             }
@@ -167,6 +168,7 @@ impl<P: ThreadPorts> ThreadParts<P> {
     fn begin(&mut self, transaction: &mut Option<Duration>) -> Result<(), PortError> {
         if transaction.is_none() {
             self.producer.begin()?;
+            crate::faults::point("transaction-begun");
             *transaction = Some(self.clock.monotonic());
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::active_task::Slot;
 use super::consequence::{Consequence, Doing, consequence};
 use super::patience::{Patience, SLICE};
 use super::stream_thread::{Phase, StreamThread};
-use crate::faults::Sabotage;
+use crate::faults::{self, Sabotage};
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::task::TaskError;
 use crate::topology::TaskId;
@@ -85,6 +85,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Ends the transaction with everything undone.
     fn abort(&mut self) -> Result<(), ThreadError> {
         self.outputs.clear();
+        faults::point("abort-begun");
         if self.transaction.take().is_some() {
             let clock = self.parts.clock.clone();
             match Patience::for_abort(&*clock).call(|slice| self.parts.producer.abort(slice), PortErrorClass::Indefinite) {
@@ -97,6 +98,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
         }
         self.last_membership_poll = None;
+        faults::point("abort-answered");
         self.rewind_all()
     }
 
@@ -136,8 +138,10 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Tries once to replace the producer; the group was polled before.
     pub(super) fn replace_producer(&mut self) -> Result<(), ThreadError> {
+        faults::point("producer-replacing");
         match self.parts.producer.replace(SLICE) {
             Ok(()) => {
+                faults::point("producer-replaced");
                 self.parts.metrics.processing.producers_replaced.inc();
                 self.phase = Phase::Ready;
                 Ok(())

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::http::Response;
-use super::{HttpClient, LOOK_INTERVAL, PATIENCE, Run, bootstrap};
+use super::{HttpClient, LOOK_INTERVAL, PATIENCE, Run};
 
 /// A running instance. Killed when dropped; when the test failed, the end of its log is shown.
 pub struct Instance {
@@ -34,7 +34,7 @@ impl Instance {
         let log = home.join("log");
         let output = File::options().create(true).append(true).open(&log).unwrap();
 
-        let mut command = Command::new(env!("CARGO_BIN_EXE_viewmill"));
+        let mut command = Command::new(run.program);
         for (inherited, _) in std::env::vars().filter(|(name, _)| name.starts_with("VIEWMILL__")) {
             command.env_remove(inherited);
         }
@@ -46,7 +46,7 @@ impl Instance {
             .env("VIEWMILL__APPLICATION__INSTANCE_ID", name)
             .env("VIEWMILL__APPLICATION__STATE_DIR", &state_dir)
             .env("VIEWMILL__APPLICATION__TOPIC_PREFIX", &run.topic_prefix)
-            .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", bootstrap())
+            .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", &run.bootstrap)
             .env("VIEWMILL__HTTP__LISTEN", "127.0.0.1:0")
             .env("VIEWMILL__LOG__FORMAT", "text")
             .envs(settings.iter().copied())
@@ -136,12 +136,20 @@ impl Instance {
     /// When it has not ended within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.signal("TERM");
+        self.ended_within(limit)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it has not ended within `limit`.
+    pub fn ended_within(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "instance {} has not ended {limit:?} after SIGTERM", self.name);
+            assert!(Instant::now() < deadline, "instance {} has not ended within {limit:?}", self.name);
             thread::sleep(LOOK_INTERVAL);
         }
     }

@@ -31,19 +31,30 @@ pub struct Run {
     pub topic_prefix: String,
     /// Instances keep their state and logs in here.
     pub dir: PathBuf,
-    _turn: MutexGuard<'static, ()>,
+    /// Where Kafka answers.
+    pub bootstrap: String,
+    /// The executable that instances run.
+    pub program: &'static str,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Run {
     /// Begins a run; its names begin with `name`.
     pub fn new(name: &str) -> Run {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut run = Run::beside_others(name, env!("CARGO_BIN_EXE_viewmill"));
+        run._turn = Some(turn);
+        run
+    }
+
+    /// Begins a run of a program that does not wait for others, nor they for it.
+    pub fn beside_others(name: &str, program: &'static str) -> Run {
         // Kafka outlives a test process, so a process id alone would meet older topics again.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let id = format!("{name}-{}-{:x}", std::process::id(), now.as_millis());
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
         fs::create_dir_all(&dir).unwrap();
-        Run { topic_prefix: format!("{id}-"), id, dir, _turn: turn }
+        Run { topic_prefix: format!("{id}-"), id, dir, bootstrap: bootstrap(), program, _turn: None }
     }
 
     /// Creates the three event topics with 4 partitions and begins to write the lives of orders into them, by a producer that shares no
@@ -115,7 +126,7 @@ impl Run {
     fn python(&self, script: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(from_environment("VIEWMILL_TEST_PYTHON"));
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broker").join(script));
-        command.args(["--bootstrap", &bootstrap(), "--prefix", &self.topic_prefix]).args(arguments).stdin(Stdio::null());
+        command.args(["--bootstrap", &self.bootstrap, "--prefix", &self.topic_prefix]).args(arguments).stdin(Stdio::null());
         command
     }
 }

@@ -118,6 +118,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let batch = remaining.batch(&chunk.records, database)?;
         if !batch.is_empty() {
             database.restore(&batch)?;
+            crate::faults::point("restore-batch-applied");
             restoring.records += chunk.records.len() as u64;
             restoring.meter.applied(chunk.records.len(), batch.size_bytes());
         }
@@ -156,7 +157,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let Stage::Restore(done) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
         let Restoring { half, target, records, meter, .. } = *done;
         if let Some(target) = target {
+            crate::faults::point("restore-rows-whole");
             half.lease.database().finish_restore(target)?;
+            crate::faults::point("restore-position-written");
             meter.done();
             tracing::info!(task = job.request.plan.name(), records, "task restored");
         }

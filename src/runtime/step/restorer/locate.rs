@@ -71,6 +71,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         }
         let view = LogView { committed: log.committed, marker: log.marker.take(), bounds };
         job.stage = Stage::Locate;
+        crate::faults::point("restore-log-read");
         self.start(job, view)
     }
 
@@ -81,6 +82,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let Some(mut lease) = self.directory.lease(&name, &columns)? else { return Err(Failure::Later) };
         let mut local = lease.database().position();
         let decision = decide_start(local.as_ref(), &log);
+        crate::faults::point("restore-decided");
         tracing::debug!(task = name, ?decision, "start decided");
         let decided = match decision {
             StartDecision::UseAsIs => "as_is",

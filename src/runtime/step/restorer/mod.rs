@@ -191,6 +191,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
     fn index_some(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
         let Stage::Index(pending, half) = &mut job.stage else { return Ok(None) };
         if let Some(build) = pending.front_mut() {
+            crate::faults::point("restore-index-step");
             if build.step(half.lease.database())? {
                 tracing::info!(task = job.request.plan.name(), index = build.name(), "index is whole");
                 pending.pop_front();
@@ -211,6 +212,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// The task is open.
     fn opened(&mut self, plan: &TaskPlan, half: Half, fill: Option<Fill>) -> Result<Opened, Failure> {
+        crate::faults::point("restore-opened");
         let next = self.next_offsets(plan, half.marker.as_ref())?;
         Ok(Opened { lease: half.lease, next, lineage: uuid::Uuid::new_v4(), fill })
     }

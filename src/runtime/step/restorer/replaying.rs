@@ -88,6 +88,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         for source in replaying.sources.iter_mut().filter(|source| source.records.is_empty() && !source.is_read()) {
             Self::read_source(&mut self.reader, source)?;
         }
+        crate::faults::point("restore-replay-step");
         for _ in 0..STEP_RECORDS {
             let Some(at) = replaying.next() else { break };
             let Some(record) = replaying.sources[at].records.pop_front() else { break };
