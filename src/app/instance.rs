@@ -2,6 +2,7 @@
 //! into `runtime`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use crossbeam::channel::bounded;
 
 use super::config::{Config, Guarantee};
+use super::former_threads::end_former_transactions;
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
 use crate::clock::{Clock, SystemClock};
@@ -116,6 +118,7 @@ impl Instance {
             topics: topic_settings(config, &topology),
             step: step_settings(config, &topology),
             stream_threads: config.processing.stream_threads,
+            instance_dir: application.state_dir.join(&application.id),
             threads: threads.clone(),
             members: members.clone(),
             members_thread: members_thread.clone(),
@@ -227,6 +230,8 @@ struct Connector {
     topics: TopicSettings,
     step: StepSettings,
     stream_threads: usize,
+    /// The state of this application in the state directory.
+    instance_dir: PathBuf,
     threads: Arc<Mutex<Option<Threads>>>,
     members: Members,
     members_thread: Arc<Mutex<Option<MembersThread>>>,
@@ -293,6 +298,7 @@ impl Connector {
         let mut producer = KafkaProducer::new(&self.settings.for_tokens());
         let wanted = provisioned.tasks(&self.topology);
         let tokens = TokenTable::read_or_extend(&self.names.task_log(), &wanted, &mut admin, &mut reader, &mut producer)?;
+        end_former_transactions(&self.instance_dir, &self.settings, self.stream_threads)?;
         Ok(tokens)
     }
 

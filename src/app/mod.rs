@@ -4,6 +4,7 @@ mod application;
 mod cli;
 pub mod config;
 mod exit;
+mod former_threads;
 mod instance;
 mod logging;
 mod malloc;

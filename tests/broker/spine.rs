@@ -107,6 +107,24 @@ fn tasks_move_between_threads_and_processes_and_a_drained_instance_hands_over_at
     assert!(second.terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0");
 }
 
+#[test]
+fn transactions_of_threads_that_are_gone_are_ended_at_the_start() {
+    let run = Run::new("fewer");
+    let producing = run.begin_producing(10_000, seed(), Some(5_000));
+    // Long transactions, so that a kill leaves some open.
+    let settings = |threads| [("VIEWMILL__PROCESSING__STREAM_THREADS", threads), ("VIEWMILL__PROCESSING__COMMIT_INTERVAL_MS", "4000")];
+    let mut instance = Instance::start(&run, "a", &settings("4"));
+    instance.wait_ready();
+    thread::sleep(Duration::from_secs(1));
+    instance.kill();
+    let mut instance = Instance::start(&run, "a", &settings("1"));
+    instance.wait_ready();
+    let ended: Vec<usize> = (1..=5).filter(|thread| instance.log_has(&format!("left open thread={thread}"))).collect();
+    assert_eq!(ended, [2, 3, 4]);
+    producing.finish();
+    eventually_served(&run.fold(), &mut [&mut instance], PATIENCE);
+}
+
 /// Waits until the numbers of active tasks by thread are as wanted.
 fn wait_for_tasks(instance: &mut Instance, what: &str, within: Duration, wanted: impl Fn(&[usize]) -> bool) {
     let deadline = Instant::now() + within;

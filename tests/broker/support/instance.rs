@@ -124,6 +124,11 @@ impl Instance {
         values.iter().sum()
     }
 
+    /// Whether a line of its log has these words.
+    pub fn log_has(&self, words: &str) -> bool {
+        fs::read_to_string(&self.log).unwrap().lines().any(|line| line.contains(words))
+    }
+
     /// Ends it at once, as a crash or `kill -9` would.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
