@@ -310,6 +310,10 @@ impl Connector {
         let orphans = Orphans::new(ours);
         let members = MembersThread::start(self.members.clone(), orphans, &self.names.members(), &self.settings, status, clock);
         *self.members_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(members.map_err(|e| text(&e))?);
+        if tokens.has_grown() {
+            // A static member that comes back soon takes its place without a rebalance; the new tokens need one.
+            self.status.request_rejoin();
+        }
         let tokens = Arc::new(tokens);
         let (requests, served) = bounded(1_024);
         let mut threads = Threads::new(self.stop.clone());

@@ -33,6 +33,8 @@ pub struct KafkaSettings {
     pub max_poll_interval_ms: u32,
     /// After how long the coordinator aborts an open transaction.
     pub transaction_timeout_ms: u32,
+    /// How often the group's consumer looks by itself whether the task log has grown; `None`: never. See [`KafkaSettings::membership`].
+    pub group_metadata_refresh_ms: Option<u32>,
 }
 
 impl KafkaSettings {
@@ -49,6 +51,7 @@ impl KafkaSettings {
             session_timeout_ms: 10_000,
             max_poll_interval_ms: 30_000,
             transaction_timeout_ms: 10_000,
+            group_metadata_refresh_ms: None,
         }
     }
 
@@ -96,6 +99,11 @@ impl KafkaSettings {
     }
 
     /// The group's consumer: subscribes to the task log, fetches nothing.
+    ///
+    /// It must not look for new partitions by itself: librdkafka (2.12.1) rejoins when it sees some, even while a revoke waits to be
+    /// served. The tokens of that revoke are then given to others though this member still works on them, and it never joins again,
+    /// because it waits for the end of a rebalance that it has left. Whoever leads the group asks for the partitions at each rebalance,
+    /// and an instance that adds some joins afterwards.
     pub(super) fn membership(&self) -> ClientConfig {
         let mut config = self.consumer(&[("queued.max.messages.kbytes", "64"), ("queued.min.messages", "10")]);
         if self.static_membership {
@@ -106,8 +114,7 @@ impl KafkaSettings {
             .set("session.timeout.ms", self.session_timeout_ms.to_string())
             .set("heartbeat.interval.ms", (self.session_timeout_ms / 5).max(1).to_string())
             .set("max.poll.interval.ms", self.max_poll_interval_ms.max(self.session_timeout_ms).to_string())
-            // A grown task log must be noticed soon by whoever leads the group.
-            .set("topic.metadata.refresh.interval.ms", "10000")
+            .set("topic.metadata.refresh.interval.ms", self.group_metadata_refresh_ms.map_or("-1".into(), |ms| ms.to_string()))
             // Tokens are assigned at the end and paused; where reading would begin never matters.
             .set("auto.offset.reset", "latest");
         config

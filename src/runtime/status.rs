@@ -102,7 +102,7 @@ impl InstanceStatus {
         inner.waits_for.clone().filter(|_| !inner.joined)
     }
 
-    /// Some thread shall leave the group and join again: tasks are without an owner.
+    /// Some thread shall leave the group and join again: tasks are without an owner, or there are new tokens.
     pub fn request_rejoin(&self) {
         self.lock().rejoin = true;
     }

@@ -45,12 +45,13 @@ pub enum TokenError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenTable {
     tasks: BTreeMap<i32, TaskId>,
+    has_grown: bool,
 }
 
 impl TokenTable {
     /// A table made by hand: token n stands for the n-th task.
     pub fn of(tasks: impl IntoIterator<Item = TaskId>) -> Self {
-        TokenTable { tasks: (0..).zip(tasks).collect() }
+        TokenTable { tasks: (0..).zip(tasks).collect(), has_grown: false }
     }
 
     /// The task of a token, if this program's topology gave it one or another version did.
@@ -61,6 +62,11 @@ impl TokenTable {
     /// All tasks that have a token.
     pub fn tasks(&self) -> impl Iterator<Item = &TaskId> {
         self.tasks.values()
+    }
+
+    /// Whether partitions were added to the task log for it. The group does not look for them: somebody must join for their sake.
+    pub fn has_grown(&self) -> bool {
+        self.has_grown
     }
 
     /// Reads all meanings from the task log, which must be there, and gives tokens to the tasks in `wanted` that have none: read, check, append, under one transactional
@@ -88,6 +94,7 @@ impl TokenTable {
         if free.len() < missing.len() {
             let total = partitions + (missing.len() - free.len()) as i32;
             admin.grow_topic(task_log, total)?;
+            table.has_grown = true;
             free.extend(partitions..total);
         }
         producer.begin()?;
@@ -121,7 +128,7 @@ impl TokenTable {
                 tasks.insert(token, task);
             }
         }
-        Ok(TokenTable { tasks })
+        Ok(TokenTable { tasks, has_grown: false })
     }
 }
 

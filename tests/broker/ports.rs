@@ -5,6 +5,7 @@
 mod administration;
 mod consuming;
 mod disconnecting;
+mod growing;
 mod membership;
 mod ordering;
 mod producing;

@@ -49,14 +49,14 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    /// Whether this thread is the one that joins again because tasks are without an owner.
+    /// Whether this thread is the one that joins again because tasks are without an owner, or new.
     fn must_rejoin(&self) -> bool {
         self.phase == Phase::Ready && self.generation.is_some() && self.parts.status.take_rejoin()
     }
 
     /// The group shares out all tasks when a member joins.
     fn rejoin(&mut self) -> Result<Phase, ThreadError> {
-        tracing::warn!(thread = self.parts.name, "tasks are without an owner: left the group and join it again");
+        tracing::warn!(thread = self.parts.name, "tasks are without an owner or new: left the group and join it again");
         self.generation = None;
         self.parts.membership.rejoin().map_err(ThreadError::Port)?;
         Ok(Phase::Ready)

@@ -146,19 +146,6 @@ fn tokens_of_a_member_that_did_not_poll_are_lost_not_revoked() {
 }
 
 #[test]
-fn a_grown_task_log_brings_new_tokens() {
-    use viewmill::ports::Admin;
-    let app = application();
-    let log = topic(&app, "tasks", 1);
-    let mut member = Member::join(&app, &log);
-    settle(&mut [&mut member], |all| all[0].tokens == [0]);
-    viewmill::kafka::KafkaAdmin::new(&app).unwrap().grow_topic(&log, 3).unwrap();
-    settle(&mut [&mut member], |all| all[0].tokens == [0, 1, 2]);
-    // Nothing was taken away for it.
-    assert!(!member.events.iter().any(|event| matches!(event, MembershipEvent::Revoked { .. } | MembershipEvent::Lost { .. })));
-}
-
-#[test]
 fn polling_without_kafka_is_not_an_error() {
     let mut app = application();
     app.bootstrap_servers = "127.0.0.1:1".into();
