@@ -21,6 +21,44 @@ pub enum Sabotage {
     KeepTasksOverMissedGeneration,
     /// After a commit whose fate is unknown the tasks go on as if it had been aborted.
     TakeIndefiniteForAborted,
+    /// After an abort the sources are read on, not again.
+    ForgetToSeek,
+    /// The outputs of a record are sent in the wrong order.
+    ReverseOutputs,
+    /// The changelog is not told of deleted rows.
+    DropTombstones,
+    /// The marker names the last record that was processed, not the next.
+    NameLastRecord,
+    /// After an abort the stream time stays.
+    KeepStreamTimeOnAbort,
+    /// The rows of a record at fault are not undone.
+    KeepRowsOfPoison,
+    /// The outputs of a record at fault are sent.
+    KeepOutputsOfPoison,
+    /// Index rows do not follow their rows.
+    ForgetIndexes,
+    /// A commit whose fate is unknown is taken for a yes, and local state that is ahead is wiped later.
+    TakeIndefiniteForCommitted,
+    /// Tasks stay open though their tokens were lost.
+    KeepLostTokens,
+    /// A producer is kept though late copies of its requests may be under way.
+    KeepSuspectProducer,
+    /// The committed offset is the marker's own, not the one after it.
+    CommitOffsetOfMarker,
+    /// The marker at the committed offset counts, also when later ones follow.
+    TrustCommittedOffset,
+    /// Local state that is behind is used as it is.
+    UseStaleState,
+    /// A restore says that all rows are there, and reads none.
+    RestoreNothing,
+    /// Local state that is behind is wiped and restored.
+    WipeOnCatchUp,
+    /// A start that must be refused is taken for a first one.
+    StartAnyway,
+    /// Once its generation was refused, a member never begins a transaction again.
+    StayRefused,
+    /// A stop leaves the group without ending the open transaction.
+    LeaveOpenTransaction,
 }
 
 impl Sabotage {
@@ -30,6 +68,25 @@ impl Sabotage {
         ("keep-rows-on-abort", Sabotage::KeepRowsOnAbort),
         ("keep-tasks-over-missed-generation", Sabotage::KeepTasksOverMissedGeneration),
         ("take-indefinite-for-aborted", Sabotage::TakeIndefiniteForAborted),
+        ("forget-to-seek", Sabotage::ForgetToSeek),
+        ("reverse-outputs", Sabotage::ReverseOutputs),
+        ("drop-tombstones", Sabotage::DropTombstones),
+        ("name-last-record", Sabotage::NameLastRecord),
+        ("keep-stream-time-on-abort", Sabotage::KeepStreamTimeOnAbort),
+        ("keep-rows-of-poison", Sabotage::KeepRowsOfPoison),
+        ("keep-outputs-of-poison", Sabotage::KeepOutputsOfPoison),
+        ("forget-indexes", Sabotage::ForgetIndexes),
+        ("take-indefinite-for-committed", Sabotage::TakeIndefiniteForCommitted),
+        ("keep-lost-tokens", Sabotage::KeepLostTokens),
+        ("keep-suspect-producer", Sabotage::KeepSuspectProducer),
+        ("commit-offset-of-marker", Sabotage::CommitOffsetOfMarker),
+        ("trust-committed-offset", Sabotage::TrustCommittedOffset),
+        ("use-stale-state", Sabotage::UseStaleState),
+        ("restore-nothing", Sabotage::RestoreNothing),
+        ("wipe-on-catch-up", Sabotage::WipeOnCatchUp),
+        ("start-anyway", Sabotage::StartAnyway),
+        ("stay-refused", Sabotage::StayRefused),
+        ("leave-open-transaction", Sabotage::LeaveOpenTransaction),
     ];
 }
 

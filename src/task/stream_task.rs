@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::punctuation::Schedule;
 use super::records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
 use super::{Fill, TaskError, TaskPlan};
+use crate::faults::{Sabotage, Sabotaged};
 use crate::metrics::StoreTally;
 use crate::ports::Delivered;
 use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
@@ -44,6 +45,7 @@ pub struct Task {
     measures_rows: bool,
     /// Stores that were added to the task and are not whole yet; it processes nothing meanwhile.
     pub(super) fill: Option<Fill>,
+    sabotaged: Sabotaged,
 }
 
 impl Task {
@@ -71,6 +73,7 @@ impl Task {
             moved: false,
             measures_rows: false,
             fill: None,
+            sabotaged: Sabotaged::default(),
             committed,
             stores,
             next,
@@ -180,7 +183,7 @@ impl Task {
         if let Some(fill) = &self.fill {
             batch.append(fill.index_rows());
         }
-        for store in self.stores.iter_mut().flatten() {
+        for store in self.stores.iter_mut().flatten().filter(|_| !self.sabotaged.is(Sabotage::ForgetIndexes)) {
             store.collect_indexes(&mut batch)?;
         }
         Ok(Some(Prepared { batch, changelog_rows }))
@@ -197,10 +200,16 @@ impl Task {
             let before = last.and_then(|marker| marker.changelogs.get(&store.name).copied().flatten());
             named.then(|| (store.name.clone(), delivered.get(&store.changelog).copied().or(before).or(filled_to)))
         };
+        let back = i64::from(self.sabotaged.is(Sabotage::NameLastRecord));
         Marker {
             lineage: self.lineage,
             sequence: last.map_or(0, |marker| marker.sequence) + 1,
-            sources: self.plan.source_partitions().cloned().zip(self.next.iter().copied()).collect::<BTreeMap<_, _>>(),
+            sources: self
+                .plan
+                .source_partitions()
+                .cloned()
+                .zip(self.next.iter().map(|next| Offset(next.0 - back)))
+                .collect::<BTreeMap<_, _>>(),
             stream_time: self.stream_time,
             changelogs: self.plan.stores.iter().filter_map(changelog_end).collect(),
         }
@@ -241,12 +250,19 @@ impl Task {
         self.counts = Counts::default();
         self.moved = false;
         let marker = self.committed.as_ref().map(|position| &position.marker);
-        self.stream_time = marker.and_then(|marker| marker.stream_time);
+        if !self.sabotaged.is(Sabotage::KeepStreamTimeOnAbort) {
+            self.stream_time = marker.and_then(|marker| marker.stream_time);
+        }
         for (at, source) in self.plan.sources.iter().enumerate() {
             let committed = marker.and_then(|marker| marker.sources.get(&source.partition).copied());
             self.next[at] = committed.unwrap_or(self.beginning[at]);
         }
         self.make_nodes()
+    }
+
+    /// From now on a rule is broken on purpose, if the tests say so.
+    pub(crate) fn sabotage(&mut self, sabotaged: Sabotaged) {
+        self.sabotaged = sabotaged;
     }
 
     /// A fault on purpose: rows of an aborted transaction survive as if they had been committed.
@@ -335,7 +351,12 @@ impl Task {
                 Ok(Processed::Done)
             }
             Err(error) => {
-                self.stores.iter_mut().flatten().for_each(|store| store.undo_record());
+                if !self.sabotaged.is(Sabotage::KeepRowsOfPoison) {
+                    self.stores.iter_mut().flatten().for_each(|store| store.undo_record());
+                }
+                if self.sabotaged.is(Sabotage::KeepOutputsOfPoison) {
+                    outputs.extend(self.emitted.drain(..).map(Output));
+                }
                 self.emitted.clear();
                 self.record_counts.clear();
                 self.stream_time = time_before;

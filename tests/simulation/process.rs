@@ -26,7 +26,7 @@ pub(super) struct Program {
     pub(super) clock: ManualClock,
     pub(super) topology: Topology,
     pub(super) names: Names,
-    /// Of the one sub-topology.
+    /// Of each sub-topology.
     pub(super) partitions: i32,
     pub(super) settings: StepSettings,
     pub(super) metrics: Metrics,
@@ -46,8 +46,9 @@ pub(super) struct Running {
 
 impl Program {
     pub(super) fn tasks(&self) -> impl Iterator<Item = TaskId> + use<> {
-        let subtopology = self.topology.subtopologies()[0].name.clone();
-        (0..self.partitions).map(move |partition| TaskId { subtopology: subtopology.clone(), partition })
+        let names: Vec<_> = self.topology.subtopologies().iter().map(|subtopology| subtopology.name.clone()).collect();
+        let partitions = self.partitions;
+        names.into_iter().flat_map(move |name| (0..partitions).map(move |partition| TaskId { subtopology: name.clone(), partition }))
     }
 
     /// Starts a process on its disk, with so many stream threads; they are static members if `fixed`.
@@ -56,7 +57,7 @@ impl Program {
         let (requests, served) = bounded(64);
         let directory = StateDirectory::unlocked(Box::new(disk.clone()));
         let (views, stop, status) = (ViewRegistry::default(), Arc::new(AtomicBool::new(false)), InstanceStatus::new(clock.clone()));
-        views.set_partitions(self.topology.subtopologies()[0].name.clone(), self.partitions);
+        self.topology.subtopologies().iter().for_each(|part| views.set_partitions(part.name.clone(), self.partitions));
         let names: Vec<String> = (1..=threads).map(|thread| format!("{name}-{thread}")).collect();
         status.set_joining(names.iter().cloned());
         let tokens = Arc::new(TokenTable::of(self.tasks()));

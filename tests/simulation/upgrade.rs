@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::process::{Program, Running, no_metrics};
-use super::world::{running_sums, running_sums_of};
+use super::running_sums::{running_sums, running_sums_of};
 use crate::clock::{Clock as _, ManualClock};
 use crate::codec::{self, KeyCodec as _};
 use crate::query::TaskView;

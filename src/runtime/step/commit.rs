@@ -94,15 +94,19 @@ impl<P: ThreadPorts> StreamThread<P> {
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
         patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;
         faults::point("commit-offsets-sent");
-        let Answered { at_once, .. } = patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite)?;
-        Ok((delivered, at_once))
+        match patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite) {
+            Ok(Answered { at_once, .. }) => Ok((delivered, at_once)),
+            Err(_) if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForCommitted) => Ok((delivered, false)),
+            Err(error) => Err(error),
+        }
     }
 
     fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
         for part in parts {
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let stores = &active.task.plan().stores;
-            for entry in part.prepared.changelog() {
+            let drops_tombstones = self.parts.settings.sabotaged.is(Sabotage::DropTombstones);
+            for entry in part.prepared.changelog().filter(|entry| entry.value.is_some() || !drops_tombstones) {
                 // Column 0 is the position; the stores follow in the plan's order.
                 let changelog = &stores[usize::from(entry.column.0) - 1].changelog;
                 let sent = self.parts.producer.send(&OutputRecord {
@@ -150,7 +154,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             let marker = delivered.get(&token).ok_or_else(|| {
                 PortError::new(PortErrorClass::RequiresAbort, "find the marker's offset", format!("{token} has no delivery report"))
             })?;
-            offsets.push((token, marker.next()));
+            let sabotaged = self.parts.settings.sabotaged.is(Sabotage::CommitOffsetOfMarker);
+            offsets.push((token, if sabotaged { *marker } else { marker.next() }));
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let sources = active.task.plan().sources.iter().zip(active.task.next_offsets());
             offsets.extend(sources.filter(|(s, _)| s.reports_offsets).map(|(s, next)| (s.partition.clone(), *next)));

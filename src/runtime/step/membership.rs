@@ -24,6 +24,9 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.replace_producer()?;
         }
         let in_group = !matches!(self.phase, Phase::Leaving { .. } | Phase::Left);
+        if self.stopping() && self.parts.settings.sabotaged.is(Sabotage::LeaveOpenTransaction) {
+            self.transaction = None;
+        }
         if in_group && self.transaction.is_none() && (self.stopping() || self.must_rejoin()) {
             self.leave();
         }
@@ -73,7 +76,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                     self.reopen_all();
                 }
                 self.generation = Some(generation);
-                self.generation_refused = false;
+                self.generation_refused &= self.parts.settings.sabotaged.is(Sabotage::StayRefused);
                 tokens.into_iter().for_each(|token| self.want(token));
             }
             MembershipEvent::Revoked { tokens } => {
@@ -84,7 +87,9 @@ impl<P: ThreadPorts> StreamThread<P> {
             MembershipEvent::Lost { tokens } => {
                 count("lost");
                 tracing::warn!(thread = self.parts.name, ?tokens, "tokens lost: the group went on without this member");
-                tokens.into_iter().for_each(|token| self.close(token));
+                if !self.parts.settings.sabotaged.is(Sabotage::KeepLostTokens) {
+                    tokens.into_iter().for_each(|token| self.close(token));
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use crossbeam::channel::Sender;
 use uuid::Uuid;
 
 use super::RestoreError;
+use crate::faults::Sabotaged;
 use crate::ports::Wake;
 use crate::record::Offset;
 use crate::state::TaskLease;
@@ -47,6 +48,8 @@ pub struct OpenRequest {
     pub reply: Sender<OpenedTask>,
     /// Called after answering.
     pub wake: Wake,
+    /// A fault on purpose, which a test must find.
+    pub sabotaged: Sabotaged,
 }
 
 /// The answer to an [`OpenRequest`].

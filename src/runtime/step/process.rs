@@ -6,6 +6,7 @@ use super::active_task::Slot;
 use super::poison::DeadLetter;
 use super::stream_thread::{Message, Phase, StreamThread};
 use super::{PoisonPolicy, ThreadError, ThreadParts};
+use crate::faults::Sabotage;
 use crate::ports::{InputMessage as _, PortError, ThreadPorts, TransactionalProducer as _};
 use crate::processor::ProcessorError;
 use crate::record::OutputRecord;
@@ -175,6 +176,9 @@ impl<P: ThreadPorts> ThreadParts<P> {
     }
 
     fn send(&mut self, outputs: &mut OutputBuffer) -> Result<(), PortError> {
+        if self.settings.sabotaged.is(Sabotage::ReverseOutputs) {
+            outputs.reverse();
+        }
         for Output(output) in outputs.drain(..) {
             let topic = self.names.full(&output.topic);
             self.producer.send(&OutputRecord {

@@ -104,7 +104,8 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// A late copy of the request that ended this transaction could otherwise end the next one.
     pub(super) fn replace_if_late_copies_may_come(&mut self, answered_at_once: bool) {
-        if !answered_at_once || self.parts.producer.connection_lost() {
+        let suspect = !answered_at_once || self.parts.producer.connection_lost();
+        if suspect && !self.parts.settings.sabotaged.is(Sabotage::KeepSuspectProducer) {
             self.phase = Phase::ReplaceProducer;
         }
     }
@@ -119,6 +120,9 @@ impl<P: ThreadPorts> StreamThread<P> {
             active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;
             active.group.clear();
             active.meter.undone();
+            if self.parts.settings.sabotaged.is(Sabotage::ForgetToSeek) {
+                continue;
+            }
             let partitions: Vec<_> = plan.source_partitions().cloned().collect();
             let positions: Vec<_> = partitions.iter().cloned().zip(active.task.next_offsets().iter().copied()).collect();
             self.parts.data.unassign(&partitions).map_err(ThreadError::Port)?;

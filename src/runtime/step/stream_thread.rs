@@ -230,6 +230,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             let Opened { lease, next, lineage, fill } = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
             let failed = |cause| ThreadError::Task { task: task_id.clone(), cause };
             let mut task = Task::new(plan.clone(), lease, next, lineage).map_err(failed)?;
+            task.sabotage(self.parts.settings.sabotaged);
             if let Some(fill) = fill {
                 task.begin_fill(fill);
             }
@@ -248,8 +249,13 @@ impl<P: ThreadPorts> StreamThread<P> {
             let Slot::Wanted(opening, plan) = slot else { continue };
             self.parts.views.publish(plan.id.clone(), TaskView::Restoring);
             let (opening, plan) = (opening.clone(), plan.clone());
-            let request =
-                OpenRequest { opening: opening.clone(), plan: plan.clone(), reply: self.opened_sender.clone(), wake: self.wake.clone() };
+            let request = OpenRequest {
+                opening: opening.clone(),
+                plan: plan.clone(),
+                reply: self.opened_sender.clone(),
+                wake: self.wake.clone(),
+                sabotaged: self.parts.settings.sabotaged,
+            };
             // A full queue is tried again in the next step.
             if self.parts.restorer.try_send(request).is_ok() {
                 *slot = Slot::Opening(opening, plan);

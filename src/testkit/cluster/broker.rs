@@ -52,6 +52,8 @@ pub(super) struct Broker {
     pub(super) group_topics: BTreeMap<String, Arc<str>>,
     pub(super) clients: BTreeMap<u64, GroupClient>,
     pub(super) last_client: u64,
+    /// Offset commits that were taken from members that did not hold the token.
+    pub(super) stray_commits: Vec<String>,
 }
 
 /// Something that time does.
@@ -77,6 +79,7 @@ impl Broker {
             group_topics: BTreeMap::new(),
             clients: BTreeMap::new(),
             last_client: 0,
+            stray_commits: Vec::new(),
         }
     }
 

@@ -303,6 +303,11 @@ impl Group {
         Ok(())
     }
 
+    /// Whether the present generation gave a token to a member.
+    pub(super) fn holds(&self, member_id: &str, token: i32) -> bool {
+        self.members.get(member_id).is_some_and(|member| member.tokens.contains(&token))
+    }
+
     /// Takes a member out: it left, its session ended, or the coordinator forgot it.
     pub(super) fn remove(&mut self, member_id: &str, why: &str, now_ms: i64) {
         self.reserved.remove(member_id);

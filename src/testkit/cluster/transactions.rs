@@ -192,9 +192,14 @@ impl Broker {
         offsets: &[(TopicPartition, Offset)],
     ) -> Result<(), Refusal> {
         self.open_transaction(id, session)?.1.insert(metadata.group.clone());
+        let tokens = self.group_topics.get(&metadata.group).cloned();
         let group = self.group(&metadata.group);
         group.validate(metadata)?;
+        let stray = offsets.iter().find(|(at, _)| tokens.as_ref() == Some(&at.topic) && !group.holds(&metadata.member_id, at.partition));
+        let stray =
+            stray.map(|(token, _)| format!("{id} commits {token} in generation {}, in which it does not hold it", metadata.generation));
         group.offsets.stage(session.producer_id, offsets);
+        self.stray_commits.extend(stray);
         Ok(())
     }
 

@@ -2,11 +2,12 @@
 
 use super::changelogs::{Remaining, Restoring};
 use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
-use crate::ports::ChangelogReader;
+use crate::faults::{Sabotage, Sabotaged};
+use crate::ports::{ChangelogReader, Chunk};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::step::RestoreError;
 use crate::state::{Marker, TaskPosition};
-use crate::task::{LogView, PlannedStore, StartDecision, TaskPlan, decide_start};
+use crate::task::{LogView, PlannedStore, StartDecision, StartRefusal, TaskPlan, decide_start};
 
 /// The task log as far as it was read.
 pub(super) struct ReadingLog {
@@ -52,6 +53,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let Stage::ReadLog(log) = &mut job.stage else { return Ok(None) };
         let chunk = self.reader.read(&token, READ_WAIT)?;
         let at_end = chunk.at_end;
+        let chunk = sabotage_chunk(job.request.sabotaged, log.marker.is_some(), chunk);
         log.take_markers(&token, chunk)?;
         if !at_end {
             return Ok(None);
@@ -81,7 +83,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         // Held by another thread of this process until that has closed the task.
         let Some(mut lease) = self.directory.lease(&name, &columns)? else { return Err(Failure::Later) };
         let mut local = lease.database().position();
-        let decision = decide_start(local.as_ref(), &log);
+        let decision = sabotage_decision(job.request.sabotaged, decide_start(local.as_ref(), &log));
         crate::faults::point("restore-decided");
         tracing::debug!(task = name, ?decision, "start decided");
         let decided = match decision {
@@ -108,7 +110,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let new_stores = self.new_stores(&plan, &marker)?;
         let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), &marker));
         let left_over = new_stores.iter().filter_map(|(store, last)| Some(Remaining::whole(store, (*last)?)));
-        let remaining = known.chain(left_over).collect();
+        let remaining = known.chain(left_over).filter(|_| !job.request.sabotaged.is(Sabotage::RestoreNothing)).collect();
         let target = (decision != StartDecision::UseAsIs).then(|| TaskPosition {
             marker: marker.clone(),
             marker_offset,
@@ -140,4 +142,25 @@ impl<R: ChangelogReader> StateRestorer<R> {
 fn check_sources(plan: &TaskPlan, marker: &Marker) -> Result<(), RestoreError> {
     let removed = marker.sources.keys().find(|read| plan.source_partitions().all(|planned| planned != *read));
     removed.map_or(Ok(()), |found| Err(RestoreError::SourceRemoved { found: found.clone() }))
+}
+
+/// A wrong decision, on purpose.
+fn sabotage_decision(sabotaged: Sabotaged, right: StartDecision) -> StartDecision {
+    match right {
+        StartDecision::CatchUp if sabotaged.is(Sabotage::UseStaleState) => StartDecision::UseAsIs,
+        StartDecision::CatchUp if sabotaged.is(Sabotage::WipeOnCatchUp) => StartDecision::SetAside,
+        StartDecision::Refuse(StartRefusal::LocalAhead { .. }) if sabotaged.is(Sabotage::TakeIndefiniteForCommitted) => {
+            StartDecision::SetAside
+        }
+        StartDecision::Refuse(_) if sabotaged.is(Sabotage::StartAnyway) => StartDecision::FirstStart,
+        right => right,
+    }
+}
+
+/// A part of the task log, without later markers if that is the sabotage.
+fn sabotage_chunk(sabotaged: Sabotaged, has_marker: bool, mut chunk: Chunk) -> Chunk {
+    if sabotaged.is(Sabotage::TrustCommittedOffset) {
+        chunk.records.truncate(usize::from(!has_marker));
+    }
+    chunk
 }
