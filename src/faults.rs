@@ -141,6 +141,18 @@ pub fn point(name: &'static str) {
     let _ = name;
 }
 
+/// Whether a test wants a refusal here: `FAILPOINTS='commit-refused=1*return(refuse)'`.
+#[inline]
+pub fn refuses(name: &'static str) -> bool {
+    #[cfg(feature = "faults")]
+    return points::refuses(name);
+    #[cfg(not(feature = "faults"))]
+    {
+        let _ = name;
+        false
+    }
+}
+
 /// Reads `FAILPOINTS`; what it says holds until the value is dropped.
 #[cfg(feature = "faults")]
 pub fn points_from_environment() -> impl Sized {
@@ -157,6 +169,11 @@ mod points {
             Some("kill") => kill(name),
             other => panic!("FAILPOINTS: {name} knows no return({})", other.unwrap_or_default()),
         });
+    }
+
+    pub(super) fn refuses(name: &'static str) -> bool {
+        fail::fail_point!(name, |action| action.as_deref() == Some("refuse"));
+        false
     }
 
     /// As the kernel does it: nothing is unwound, flushed or told to anybody.

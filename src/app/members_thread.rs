@@ -143,6 +143,9 @@ impl Courier {
         };
         for record in reader.read(&self.partition, TICK)?.records {
             if let Some(key) = &record.key {
+                if *key == self.key {
+                    self.status.heard_from_kafka();
+                }
                 self.members.receive(record.offset.0, key, record.value.as_deref());
             }
         }

@@ -34,6 +34,8 @@ pub struct LagRow {
     pub reached: Option<Timestamp>,
     /// The smallest time of the records that are processed and not yet visible.
     pub waiting_since: Option<Timestamp>,
+    /// Since when nothing is known of the log any more: Kafka is not heard, or the task does not run. `None` in good times.
+    pub silent_since: Option<Timestamp>,
 }
 
 impl LagRow {
@@ -42,7 +44,8 @@ impl LagRow {
         let known = self.end.map(|end| (end.0 - self.position.0).max(0));
         match self.next_record_time {
             Some(_) => known.map(|records| records.max(1)),
-            None => known,
+            // What was the end may be so no longer.
+            None => known.filter(|_| self.silent_since.is_none()),
         }
     }
 
@@ -57,10 +60,21 @@ impl LagRow {
 
     /// Milliseconds since the time of the oldest record that readers do not see yet; 0 when they see all of them. While the next
     /// record is not fetched, its time counts as that of where the partition last stood: it can hardly be older.
-    fn unseen_ms(&self, now: Timestamp) -> Option<i64> {
+    pub fn unseen_ms(&self, now: Timestamp) -> Option<i64> {
+        if let Some(since) = self.silent_since {
+            return Some(self.silent_ms(now, since));
+        }
         let age = |time: Timestamp| (now.0 - time.0).max(1);
         let next = self.lag_ms(now).or(self.reached.map(age))?;
         Some(next.max(self.waiting_since.map_or(0, age)))
+    }
+}
+
+impl LagRow {
+    /// Milliseconds since readers saw everything, as far as that is known, when nothing is known since then.
+    pub fn silent_ms(&self, now: Timestamp, since: Timestamp) -> i64 {
+        let oldest = [self.reached, self.waiting_since, self.next_record_time].into_iter().flatten().fold(since, Timestamp::min);
+        (now.0 - oldest.0).max(1)
     }
 }
 
@@ -157,6 +171,7 @@ mod tests {
             next_record_time: None,
             reached: None,
             waiting_since: None,
+            silent_since: None,
         }
     }
 
@@ -164,6 +179,15 @@ mod tests {
         let families = collect(rows, NOW);
         let metric = families.iter().find(|family| family.name() == name)?.get_metric().first()?;
         Some(metric.get_gauge().get_value())
+    }
+
+    #[test]
+    fn what_was_the_end_when_kafka_was_last_heard_may_be_so_no_longer() {
+        let silent = LagRow { silent_since: Some(Timestamp(90_000)), reached: Some(Timestamp(92_000)), ..row() };
+        let now = Timestamp(100_000);
+        assert_eq!((silent.lag_records(), silent.lag_ms(now), silent.unseen_ms(now)), (None, None, Some(10_000)));
+        let behind = LagRow { next_record_time: Some(Timestamp(80_000)), end: Some(Offset(14)), ..silent };
+        assert_eq!((behind.lag_ms(now), behind.unseen_ms(now)), (Some(20_000), Some(20_000)));
     }
 
     #[test]

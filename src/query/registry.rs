@@ -15,10 +15,17 @@ pub enum TaskView {
     Active(Arc<TaskDatabase>),
 }
 
+/// A task's view, and whether the task still runs here.
+struct Entry {
+    view: TaskView,
+    /// Readable as it was last: it does not run at the moment, and nobody here or elsewhere is known to have gone on with it.
+    outdated: bool,
+}
+
 /// The tasks of this process. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ViewRegistry {
-    tasks: Arc<RwLock<HashMap<TaskId, TaskView>>>,
+    tasks: Arc<RwLock<HashMap<TaskId, Entry>>>,
     partitions: Arc<RwLock<HashMap<Arc<str>, i32>>>,
 }
 
@@ -33,9 +40,24 @@ impl ViewRegistry {
         self.partitions.read().unwrap_or_else(PoisonError::into_inner).get(subtopology).copied()
     }
 
-    /// Makes a task readable, or says that it is being restored.
+    /// Makes a task readable, or says that it is being restored: from then on nothing of it can be read.
     pub fn publish(&self, task: TaskId, view: TaskView) {
-        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(task, view);
+        self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(task, Entry { view, outdated: false });
+    }
+
+    /// The task is to be opened. What can be read of it stays until rows are restored into it.
+    pub fn publish_opening(&self, task: TaskId) {
+        let mut tasks = self.tasks.write().unwrap_or_else(PoisonError::into_inner);
+        tasks.entry(task).or_insert(Entry { view: TaskView::Restoring, outdated: false });
+    }
+
+    /// The task does not run any more, and nothing says yet who goes on with it: it can still be read as it was last.
+    pub fn outdate(&self, task: &TaskId) {
+        let mut tasks = self.tasks.write().unwrap_or_else(PoisonError::into_inner);
+        match tasks.get_mut(task) {
+            Some(entry) if matches!(entry.view, TaskView::Active(_)) => entry.outdated = true,
+            _ => drop(tasks.remove(task)),
+        }
     }
 
     /// The task left.
@@ -43,16 +65,24 @@ impl ViewRegistry {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).remove(task);
     }
 
-    /// All tasks that are here, and whether each can be read already.
-    pub fn tasks(&self) -> Vec<(TaskId, bool)> {
-        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        tasks.iter().map(|(task, view)| (task.clone(), matches!(view, TaskView::Active(_)))).collect()
+    /// The task left, unless somebody in this process runs it again.
+    pub fn withdraw_outdated(&self, task: &TaskId) {
+        let mut tasks = self.tasks.write().unwrap_or_else(PoisonError::into_inner);
+        if tasks.get(task).is_some_and(|entry| entry.outdated) {
+            tasks.remove(task);
+        }
     }
 
-    /// The databases of all tasks that run here.
+    /// All tasks that are here, and whether each runs.
+    pub fn tasks(&self) -> Vec<(TaskId, bool)> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().map(|(task, entry)| (task.clone(), matches!(entry.view, TaskView::Active(_)) && !entry.outdated)).collect()
+    }
+
+    /// The databases of all tasks that can be read here.
     pub fn active(&self) -> Vec<(TaskId, Arc<TaskDatabase>)> {
         let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        let active = tasks.iter().filter_map(|(task, view)| match view {
+        let active = tasks.iter().filter_map(|(task, entry)| match &entry.view {
             TaskView::Active(database) => Some((task.clone(), database.clone())),
             TaskView::Restoring => None,
         });
@@ -61,6 +91,6 @@ impl ViewRegistry {
 
     /// Looks a task up.
     pub fn get(&self, task: &TaskId) -> Option<TaskView> {
-        self.tasks.read().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
+        self.tasks.read().unwrap_or_else(PoisonError::into_inner).get(task).map(|entry| entry.view.clone())
     }
 }

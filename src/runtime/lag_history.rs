@@ -165,6 +165,7 @@ mod tests {
                 log_start: None,
                 reached: None,
                 waiting_since: None,
+                silent_since: None,
                 views: std::sync::Arc::new([]),
             };
             self.history.observe(&row, self.clock.monotonic());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::lag_history::{LagHistory, LagReport, LagVerdict};
 use crate::clock::Clock;
 use crate::metrics::{LagRow, StatusSource, TaskCount};
-use crate::record::TopicPartition;
+use crate::record::{Timestamp, TopicPartition};
 use crate::topology::TaskId;
 
 /// The instance's state, in Kafka Streams' words.
@@ -65,10 +65,25 @@ struct Inner {
     threads: BTreeMap<String, Option<Vec<TaskRow>>>,
     /// By thread.
     lag: BTreeMap<String, Vec<LagRow>>,
+    /// Of tasks that do not run and can be read as they were last.
+    outdated: BTreeMap<TaskId, Vec<LagRow>>,
+    /// When Kafka was last heard: since the process' start, and by the clock on the wall.
+    heard: Option<(Duration, Timestamp)>,
     /// Also of partitions that have just been closed: they are often opened again.
     histories: BTreeMap<TopicPartition, LagHistory>,
     /// Their records were deleted before they were processed.
     lost: BTreeSet<TopicPartition>,
+}
+
+/// Kafka that has not been heard for so long is away: more than two heartbeats of the members topic, each of which is read back.
+const AWAY_AFTER: Duration = Duration::from_secs(5);
+
+impl Inner {
+    /// The rows of all partitions that can be read here, and since when nothing is known of each.
+    fn lag_rows(&self, now: Duration) -> impl Iterator<Item = (&LagRow, Option<Timestamp>)> {
+        let away_since = self.heard.and_then(|(at, wall)| (now > at + AWAY_AFTER).then_some(wall));
+        self.lag.values().flatten().chain(self.outdated.values().flatten()).map(move |row| (row, row.silent_since.or(away_since)))
+    }
 }
 
 /// The figures of one instance. Cheap to clone.
@@ -134,11 +149,37 @@ impl InstanceStatus {
         for row in &rows {
             inner.histories.entry(TopicPartition::new(row.topic.clone(), row.partition)).or_default().observe(row, now);
         }
-        let Inner { histories, lag, .. } = &mut *inner;
+        let Inner { histories, lag, outdated, .. } = &mut *inner;
+        outdated.retain(|task, _| !rows.iter().any(|row| names(&row.task, task)));
         lag.insert(thread.to_string(), rows);
         // One whose thread says nothing any more stays: that is what its age tells.
         let is_here = |partition: &TopicPartition| lag.values().flatten().any(|row| is_of(row, partition));
         histories.retain(|partition, history| !history.is_old(now) || is_here(partition));
+    }
+
+    /// Kafka has taken what this instance wrote, and gave it back.
+    pub fn heard_from_kafka(&self) {
+        let heard = (self.clock.monotonic(), self.clock.now());
+        self.lock().heard = Some(heard);
+    }
+
+    /// A task does not run any more, and can be read as it was last: what is behind it grows from now on.
+    pub fn outdate(&self, task: &TaskId) {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        // A lost task may have been somebody else's since the last heartbeat that came through.
+        let since = inner.heard.map_or(now, |(_, at)| at);
+        let rows = inner.lag.values().flatten().filter(|row| names(&row.task, task));
+        let rows: Vec<LagRow> = rows.map(|row| LagRow { silent_since: Some(since), ..row.clone() }).collect();
+        if !rows.is_empty() {
+            inner.lag.values_mut().for_each(|kept| kept.retain(|row| !names(&row.task, task)));
+            inner.outdated.insert(task.clone(), rows);
+        }
+    }
+
+    /// A task that was outdated cannot be read here any more.
+    pub fn forget_outdated(&self, task: &TaskId) {
+        self.lock().outdated.remove(task);
     }
 
     /// A partition's log does not reach back to the position.
@@ -151,17 +192,18 @@ impl InstanceStatus {
         let now = self.clock.monotonic();
         let inner = self.lock();
         let is_stopped = inner.error.is_some() || inner.stopping;
-        let report = |row: &LagRow| {
+        let report = |(row, silent_since): (&LagRow, Option<Timestamp>)| {
             let partition = TopicPartition::new(row.topic.clone(), row.partition);
             let (verdict, eta_seconds) = match inner.histories.get(&partition) {
                 _ if inner.lost.contains(&partition) => (Some(LagVerdict::Lost), None),
                 _ if is_stopped => (Some(LagVerdict::Stopped), None),
+                _ if silent_since.is_some() => (None, None),
                 Some(history) => history.judge(now),
                 None => (None, None),
             };
-            LagReport { row: row.clone(), verdict, eta_seconds }
+            LagReport { row: LagRow { silent_since, ..row.clone() }, verdict, eta_seconds }
         };
-        inner.lag.values().flatten().map(report).collect()
+        inner.lag_rows(now).map(report).collect()
     }
 
     /// The state now.
@@ -183,12 +225,17 @@ impl InstanceStatus {
         self.lock().threads.values().flatten().flatten().cloned().collect()
     }
 
-    /// The largest lag of a task's partitions; `None` when one is not known.
+    /// The largest lag of a task's partitions; `None` when one is not known. While Kafka is away, and while the task does not run, it
+    /// grows with the clock.
     pub fn task_lag(&self, task: &TaskId) -> Option<Duration> {
-        let now = self.clock.now();
+        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
         let inner = self.lock();
-        let rows = inner.lag.values().flatten().filter(|row| names(&row.task, task));
-        let largest_ms = rows.map(|row| row.lag_ms(now)).reduce(|a, b| Some(a?.max(b?)))??;
+        let rows = inner.lag_rows(monotonic).filter(|(row, _)| names(&row.task, task));
+        let lag_ms = |(row, silent): (&LagRow, Option<Timestamp>)| match silent {
+            Some(since) => Some(row.silent_ms(now, since)),
+            None => row.lag_ms(now),
+        };
+        let largest_ms = rows.map(lag_ms).reduce(|a, b| Some(a?.max(b?)))??;
         Some(Duration::from_millis(largest_ms as u64))
     }
 
@@ -209,7 +256,8 @@ fn is_of(row: &LagRow, partition: &TopicPartition) -> bool {
 
 impl StatusSource for InstanceStatus {
     fn lag(&self) -> Vec<LagRow> {
-        self.lock().lag.values().flatten().cloned().collect()
+        let now = self.clock.monotonic();
+        self.lock().lag_rows(now).map(|(row, silent_since)| LagRow { silent_since, ..row.clone() }).collect()
     }
 
     fn tasks(&self) -> Vec<TaskCount> {
@@ -220,5 +268,74 @@ impl StatusSource for InstanceStatus {
 
     fn state(&self) -> (&'static str, &'static [&'static str]) {
         (InstanceStatus::state(self).name(), STATES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::record::Offset;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at_its_end(task: &TaskId) -> LagRow {
+        LagRow {
+            topic: "t".into(),
+            partition: task.partition,
+            task: task.to_string(),
+            views: Arc::new([]),
+            position: Offset(5),
+            committed: Offset(5),
+            log_start: None,
+            end: Some(Offset(5)),
+            next_record_time: None,
+            reached: None,
+            waiting_since: None,
+            silent_since: None,
+        }
+    }
+
+    #[test]
+    fn a_task_at_its_end_lags_by_as_much_as_kafka_is_away() {
+        let clock = Arc::new(ManualClock::default());
+        let status = InstanceStatus::new(clock.clone());
+        let task = TaskId { subtopology: "t".into(), partition: 1 };
+        let lag = || status.task_lag(&task);
+        assert_eq!(lag(), None, "nothing is known yet");
+        status.set_lag("stream-1", vec![at_its_end(&task)]);
+        status.heard_from_kafka();
+        clock.advance(AWAY_AFTER);
+        assert_eq!(lag(), Some(Duration::ZERO), "a late heartbeat is no silence");
+        clock.advance(SECOND);
+        status.set_lag("stream-1", vec![at_its_end(&task)]);
+        assert_eq!(lag(), Some(AWAY_AFTER + SECOND), "the thread knows no better than Kafka told it");
+        assert_eq!(status.lag_reports()[0].verdict, None);
+        status.heard_from_kafka();
+        assert_eq!(lag(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_task_that_does_not_run_lags_since_kafka_was_last_heard_until_it_runs_again() {
+        let clock = Arc::new(ManualClock::default());
+        let status = InstanceStatus::new(clock.clone());
+        let task = TaskId { subtopology: "t".into(), partition: 1 };
+        let lag = || status.task_lag(&task);
+        status.set_lag("stream-1", vec![at_its_end(&task)]);
+        status.heard_from_kafka();
+        clock.advance(SECOND);
+        status.outdate(&task);
+        status.set_lag("stream-1", Vec::new());
+        clock.advance(SECOND);
+        assert_eq!(lag(), Some(SECOND * 2));
+        status.outdate(&task);
+        status.heard_from_kafka();
+        clock.advance(SECOND);
+        assert_eq!(lag(), Some(SECOND * 3), "it is not heard of the task");
+        status.set_lag("stream-2", vec![at_its_end(&task)]);
+        assert_eq!(lag(), Some(Duration::ZERO));
+        status.outdate(&task);
+        status.forget_outdated(&task);
+        assert_eq!(lag(), None);
     }
 }

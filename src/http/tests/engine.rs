@@ -75,6 +75,7 @@ fn lag_row(partition: i32, end: Option<i64>, next: Option<i64>) -> LagRow {
         log_start: Some(Offset(0)),
         reached: None,
         waiting_since: None,
+        silent_since: None,
         views: Arc::new([]),
     }
 }

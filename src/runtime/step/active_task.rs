@@ -44,6 +44,7 @@ impl<M: InputMessage> ActiveTask<M> {
                 // Records without a time have -1.
                 next_record_time: head.filter(|time| time.0 >= 0),
                 waiting_since: meter.waiting_since(at),
+                silent_since: None,
                 reached: None,
                 views: meter.views().clone(),
             };

@@ -90,6 +90,9 @@ impl<P: ThreadPorts> StreamThread<P> {
         faults::point("commit-markers-sent");
         let delivered = self.flush(&mut patience)?;
         faults::point("commit-markers-flushed");
+        if faults::refuses("commit-refused") {
+            return Err(PortError::new(PortErrorClass::RequiresAbort, "commit the transaction", "refused on purpose"));
+        }
         let offsets = self.offsets_to_commit(parts, &delivered)?;
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
         patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;

@@ -78,6 +78,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.generation = Some(generation);
                 self.generation_refused &= self.parts.settings.sabotaged.is(Sabotage::StayRefused);
                 tokens.into_iter().for_each(|token| self.want(token));
+                self.withdraw_lost();
             }
             MembershipEvent::Revoked { tokens } => {
                 count("revoked");
@@ -88,7 +89,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 count("lost");
                 tracing::warn!(thread = self.parts.name, ?tokens, "tokens lost: the group went on without this member");
                 if !self.parts.settings.sabotaged.is(Sabotage::KeepLostTokens) {
-                    tokens.into_iter().for_each(|token| self.close(token));
+                    tokens.into_iter().for_each(|token| self.lose(token));
                 }
             }
         }
@@ -114,6 +115,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     fn leave(&mut self) {
         self.close_all();
+        self.withdraw_lost();
         self.parts.membership.leave();
         self.phase = Phase::Leaving { until: self.now() + LEAVE_WITHIN };
     }

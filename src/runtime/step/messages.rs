@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::RestoreError;
 use crate::faults::Sabotaged;
 use crate::ports::Wake;
+use crate::query::{TaskView, ViewRegistry};
 use crate::record::Offset;
 use crate::state::TaskLease;
 use crate::task::{Fill, TaskPlan};
@@ -48,8 +49,17 @@ pub struct OpenRequest {
     pub reply: Sender<OpenedTask>,
     /// Called after answering.
     pub wake: Wake,
+    /// Where the task can be read as it was last, until rows are restored into it.
+    pub views: ViewRegistry,
     /// A fault on purpose, which a test must find.
     pub sabotaged: Sabotaged,
+}
+
+impl OpenRequest {
+    /// From now on rows and position of the task's database do not belong together.
+    pub(super) fn hide(&self) {
+        self.views.publish(self.plan.id.clone(), TaskView::Restoring);
+    }
 }
 
 /// The answer to an [`OpenRequest`].

@@ -18,6 +18,7 @@ mod commit;
 mod consequence;
 mod membership;
 mod messages;
+mod outdated;
 mod patience;
 mod poison;
 mod process;

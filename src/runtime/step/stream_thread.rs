@@ -147,6 +147,8 @@ pub struct StreamThread<P: ThreadPorts> {
     /// How often a database refused a batch, since the last one that it took.
     pub(super) apply_failures: usize,
     pub(super) outputs: OutputBuffer,
+    /// Tokens whose tasks were lost to the group, and are not known to be somebody else's: they can be read as they were last.
+    pub(super) outdated: Vec<i32>,
     activity: ThreadActivity,
     ownerships: u64,
     opened_sender: Sender<OpenedTask>,
@@ -172,6 +174,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             producer_failures: VecDeque::new(),
             apply_failures: 0,
             outputs: Vec::new(),
+            outdated: Vec::new(),
             activity: parts.metrics.activities.thread(&parts.name),
             ownerships: 0,
             opened_sender,
@@ -247,15 +250,11 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn request_openings(&mut self) {
         for slot in self.slots.values_mut() {
             let Slot::Wanted(opening, plan) = slot else { continue };
-            self.parts.views.publish(plan.id.clone(), TaskView::Restoring);
+            self.parts.views.publish_opening(plan.id.clone());
             let (opening, plan) = (opening.clone(), plan.clone());
-            let request = OpenRequest {
-                opening: opening.clone(),
-                plan: plan.clone(),
-                reply: self.opened_sender.clone(),
-                wake: self.wake.clone(),
-                sabotaged: self.parts.settings.sabotaged,
-            };
+            let (reply, wake, views) = (self.opened_sender.clone(), self.wake.clone(), self.parts.views.clone());
+            let sabotaged = self.parts.settings.sabotaged;
+            let request = OpenRequest { opening: opening.clone(), plan: plan.clone(), reply, wake, views, sabotaged };
             // A full queue is tried again in the next step.
             if self.parts.restorer.try_send(request).is_ok() {
                 *slot = Slot::Opening(opening, plan);
@@ -263,9 +262,10 @@ impl<P: ThreadPorts> StreamThread<P> {
         }
     }
 
-    /// A new ownership of a token: whatever was there is closed, and its marker will be read again.
+    /// A new ownership of a token: whatever was there is closed, and its marker will be read again. Until that has been done, which
+    /// takes as long as Kafka is away, the task can be read as it was last.
     pub(super) fn want(&mut self, token: i32) {
-        self.close(token);
+        self.outdate(token);
         let slot = match self.plan(token) {
             Some(plan) => {
                 self.ownerships += 1;
@@ -288,17 +288,9 @@ impl<P: ThreadPorts> StreamThread<P> {
             && !matches!(self.parts.status.state(), InstanceState::Error(_))
         {
             self.parts.views.withdraw(task);
+            self.parts.status.forget_outdated(task);
         }
-        match slot {
-            Slot::Unknown => {}
-            Slot::Wanted(opening, _) | Slot::Opening(opening, _) => opening.cancel(),
-            Slot::Active(active) => {
-                let partitions: Vec<_> = active.task.plan().source_partitions().cloned().collect();
-                if let Err(error) = self.parts.data.unassign(&partitions) {
-                    tracing::warn!(thread = self.parts.name, %error, "task's partitions could not be unassigned");
-                }
-            }
-        }
+        self.release(slot);
     }
 
     fn plan(&self, token: i32) -> Option<Arc<TaskPlan>> {

@@ -101,6 +101,11 @@ impl Instance {
         }
     }
 
+    /// What it has logged since its state directory was made, in this process and earlier ones.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Where it listens, as others reach it.
     pub fn url(&self) -> String {
         format!("http://{}", fs::read_to_string(self.state_dir.join("http.addr")).unwrap().trim())
@@ -159,6 +164,11 @@ impl Instance {
         }
     }
 
+    /// True when its process is over.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
     /// Stops it from running (SIGSTOP), as a paused machine would, until [`Instance::resume`].
     pub fn pause(&mut self) {
         self.signal("STOP");
@@ -171,7 +181,7 @@ impl Instance {
 
     /// Removes all that the instance kept on disk. It must not be running.
     pub fn forget_state(&mut self) {
-        assert!(self.process.try_wait().unwrap().is_some(), "instance {} still runs", self.name);
+        assert!(self.has_ended(), "instance {} still runs", self.name);
         fs::remove_dir_all(&self.state_dir).unwrap();
     }
 
@@ -195,7 +205,7 @@ impl Drop for Instance {
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("the end of the log of instance {}:", self.name);
             for line in &lines[lines.len().saturating_sub(60)..] {

@@ -4,7 +4,7 @@ mod expected;
 mod http;
 mod instance;
 mod prometheus;
-mod run;
+pub mod run;
 mod views;
 mod watcher;
 

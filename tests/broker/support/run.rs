@@ -83,7 +83,7 @@ impl Run {
     fn produce(&self, orders: usize, seed: u64, arguments: &[&str]) -> Background {
         println!("{}: {orders} orders from seed {seed}", self.id);
         let mut command =
-            self.python("produce.py", &["--orders", &orders.to_string(), "--seed", &seed.to_string(), "--create-topics", "4"]);
+            self.python("broker/produce.py", &["--orders", &orders.to_string(), "--seed", &seed.to_string(), "--create-topics", "4"]);
         Background(command.args(arguments).spawn().unwrap())
     }
 
@@ -102,7 +102,7 @@ impl Run {
         let file = |name: &str| self.dir.join(name).to_str().unwrap().to_owned();
         let (orders, views, dashboards) = (file("orders.jsonl"), file("views.json"), file("dashboards.jsonl"));
         fs::write(file("positions"), positions.iter().map(|position| format!("{position}\n")).collect::<String>()).unwrap();
-        let mut command = self.python("fold.py", &["--out", &orders, "--views", &views]);
+        let mut command = self.python("broker/fold.py", &["--out", &orders, "--views", &views]);
         command.args(["--positions", &file("positions"), "--dashboards", &dashboards]);
         if self.manifest().exists() {
             command.arg("--poison").arg(self.manifest());
@@ -118,14 +118,16 @@ impl Run {
 
     /// Compares the dead-letter topics with the manifest; answers what dead_letters.py prints.
     pub fn dead_letters(&self, arguments: &[&str]) -> String {
-        let output = self.python("dead_letters.py", &["--manifest", self.manifest().to_str().unwrap()]).args(arguments).output().unwrap();
+        let output =
+            self.python("broker/dead_letters.py", &["--manifest", self.manifest().to_str().unwrap()]).args(arguments).output().unwrap();
         assert!(output.status.success(), "dead_letters.py failed: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn python(&self, script: &str, arguments: &[&str]) -> Command {
+    /// A script of `tests/`, told where this run's topics are.
+    pub fn python(&self, script: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(from_environment("VIEWMILL_TEST_PYTHON"));
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broker").join(script));
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script));
         command.args(["--bootstrap", &self.bootstrap, "--prefix", &self.topic_prefix]).args(arguments).stdin(Stdio::null());
         command
     }
@@ -142,7 +144,7 @@ impl Drop for Run {
 }
 
 /// A process at work, killed when dropped early.
-pub struct Background(Child);
+pub struct Background(pub Child);
 
 impl Background {
     /// True until it ends.

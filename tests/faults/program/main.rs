@@ -12,17 +12,26 @@ use viewmill::{Json, Record, Text, TopologyBuilder, Views};
 /// Smallest value, sum and count of each key so far, after every record.
 fn running_functions(b: &mut TopologyBuilder) {
     let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
+    // A later version of the program: a task that has come some way gets a store and an index.
+    let maxima = std::env::var_os("FAULT_TOPOLOGIES_ADDED").map(|_| b.store::<String, i64>("maxima", numbers));
     let names = ["minima", "sums", "counts"];
     let stores = names.map(|name| b.store::<String, i64>(name, numbers));
+    if maxima.is_some() {
+        b.index(stores[1], "by-sum", |_: &String, sum: &i64| [*sum as u64]);
+    }
     let streams = names.map(|name| b.stream::<String, i64>(name));
     b.each("running", numbers, move |w| {
         let (stores, streams) = (stores.map(|store| w.store(store)), streams.map(|stream| w.output(stream)));
+        let maxima = maxima.map(|store| w.store(store));
         move |context, number: Record<String, i64>| {
             let functions: [fn(Option<i64>, i64) -> i64; 3] = [
                 |min, value| min.map_or(value, |min| min.min(value)),
                 |sum, value| sum.unwrap_or(0) + value,
                 |count, _| count.unwrap_or(0) + 1,
             ];
+            if let Some(maxima) = maxima {
+                context.store(maxima).change(&number.key, |row| *row = Some(row.map_or(number.value, |max| max.max(number.value))))?;
+            }
             for ((store, stream), function) in stores.into_iter().zip(streams).zip(functions) {
                 let change = context.store(store).change(&number.key, |row| *row = Some(function(*row, number.value)))?;
                 let value = change.new.map_or(0, |row| *row);

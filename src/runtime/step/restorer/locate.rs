@@ -86,6 +86,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let decision = sabotage_decision(job.request.sabotaged, decide_start(local.as_ref(), &log));
         crate::faults::point("restore-decided");
         tracing::debug!(task = name, ?decision, "start decided");
+        if decision != StartDecision::UseAsIs {
+            job.request.hide();
+        }
         let decided = match decision {
             StartDecision::UseAsIs => "as_is",
             StartDecision::CatchUp => "catch_up",
