@@ -10,7 +10,7 @@
 mod key;
 
 pub use key::{Desc, KeyCodec, Prefix, StoreKey, encode_str_key};
-pub(crate) use key::{decode_whole_key, encode_whole_key};
+pub(crate) use key::{decode_whole_key, encode_whole_key, shapes_fit};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -11,8 +11,9 @@ use super::config::{Config, ConfigFaults, LogConfig, Sources};
 use super::exit::Exit;
 use super::instance::{InstanceError, refusals};
 use super::online_check::{OnlineFaults, check_online};
+use super::reset::InUse;
 use super::topic_feed::FeedError;
-use super::{logging, malloc, run};
+use super::{logging, malloc, reset, run};
 use crate::http::Routes;
 use crate::kafka::reserved_property;
 use crate::query::Views;
@@ -97,6 +98,11 @@ impl<H> Application<H> {
                 run::run(&config, topology, move |views| routes(&handles, views))
             }
             Command::Check(args) => self.check(args, surroundings),
+            Command::Reset(args) => {
+                let config = surroundings.load(args.config.clone())?;
+                let (topology, _) = build(self.topology)?;
+                reset::reset(&config, &topology, &args, surroundings.out).map(|()| Exit::Clean)
+            }
             Command::Topology(args) => surroundings.print(&build(self.topology)?.0.describe_as(args.format)),
             Command::Config(ConfigCommand::Show(args)) => {
                 let config = surroundings.load(args)?;
@@ -179,7 +185,11 @@ impl Surroundings<'_> {
         }
         let is_fault = error.is::<ConfigFaults>() || error.is::<TopologyErrors>() || error.is::<OnlineFaults>();
         let is_fault = is_fault || error.is::<clap::Error>() || is_refused(error);
-        if is_fault { Exit::Usage } else { Exit::Failure }
+        match error.is::<InUse>() {
+            true => Exit::InUse,
+            false if is_fault => Exit::Usage,
+            false => Exit::Failure,
+        }
     }
 }
 
@@ -327,6 +337,17 @@ mod tests {
         assert!(ended.out.contains("level = \"warn\"  # VIEWMILL__LOG__LEVEL\n"), "{}", ended.out);
         assert!(ended.out.contains("listen = \"127.0.0.1:0\"  # --instance b\n"), "{}", ended.out);
         assert_eq!(execute(application(counting), "config default", &[]).out, Config::default_file());
+    }
+
+    #[test]
+    fn a_reset_says_what_it_means_and_changes_nothing_by_itself() {
+        assert_eq!(execute(application(counting), "reset", &[]).exit, Exit::Usage, "what shall be reset must be said");
+        assert_eq!(execute(application(counting), "reset --local --application", &[]).exit, Exit::Usage);
+        assert_eq!(execute(application(counting), "reset --application --task words_0", &[]).exit, Exit::Usage);
+        let ended = execute(application(counting), "reset --local --set application.state_dir=/nonexistent/state", &[]);
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Clean, "there is nothing to reset\n"), "{}", ended.err);
+        let ended = execute(application(counting), "reset --application", &[]);
+        assert_eq!((ended.exit, ended.err.contains("kafka.bootstrap_servers")), (Exit::Usage, true), "{}", ended.err);
     }
 
     #[test]

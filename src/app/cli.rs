@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand};
 
 use super::config::Sources;
 use crate::topology::TopologyFormat;
@@ -12,7 +12,8 @@ Exit codes:
   0  done, without faults; or stopped by a signal with everything committed
   1  something failed; the log says what
   2  the command line, the configuration, the topology or (check --online) the cluster has faults
-  3  another process runs with this instance's id; do not start this one again";
+  3  another process runs with this instance's id; do not start this one again
+  4  (reset) an instance uses what would be reset; nothing was changed";
 
 /// Materialized views over Kafka.
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub(super) enum Command {
     Run(ConfigArgs),
     /// Tells all that is wrong with the configuration and the topology, and changes nothing
     Check(CheckArgs),
+    /// Removes state, where a start is refused or an application shall begin anew; says what it would do, and does it with --yes
+    Reset(ResetArgs),
     /// Prints the sub-topologies with their sources, processors, sinks and stores
     Topology(TopologyArgs),
     /// Prints the configuration
@@ -50,6 +53,27 @@ pub(super) struct CheckArgs {
     /// Asks the brokers too: whether they answer, topics, partitions, permissions; makes nothing and joins nothing
     #[arg(long)]
     pub online: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(group(ArgGroup::new("scope").required(true).args(["local", "application"])))]
+pub(super) struct ResetArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The databases in this instance's state directory: the next run restores them from Kafka
+    #[arg(long)]
+    pub local: bool,
+    /// The whole application: its group with all offsets, its changelogs, repartition topics, members topic and task log, and the databases
+    /// in this instance's state directory. The next run begins at the sources' beginning, and writes its outputs again. Sources, output
+    /// topics and dead letters stay
+    #[arg(long)]
+    pub application: bool,
+    /// With --local: only this task; can be repeated
+    #[arg(long, value_name = "ID", conflicts_with = "application")]
+    pub task: Vec<String>,
+    /// Does it
+    #[arg(long, visible_alias = "execute")]
+    pub yes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -113,12 +137,13 @@ mod tests {
 
     #[test]
     fn every_command_that_reads_the_configuration_takes_its_flags() {
-        for words in ["run", "check", "config show"] {
+        for words in ["run", "check", "reset --local", "config show"] {
             let args = format!("viewmill {words} --config a.toml --set x=1 --instance b --set y=2");
             let cli = Cli::try_parse_from(args.split(' ')).unwrap();
             let given = match cli.command {
                 Command::Run(given) | Command::Config(ConfigCommand::Show(given)) => given,
                 Command::Check(given) => given.config,
+                Command::Reset(given) => given.config,
                 _ => panic!("{words} reads the configuration"),
             };
             let expected = ConfigArgs { config: Some("a.toml".into()), instance: Some("b".into()), set: vec!["x=1".into(), "y=2".into()] };

@@ -11,6 +11,8 @@ pub enum Exit {
     Usage,
     /// 3: another process runs with this instance's id. A supervisor must not start this one again.
     Fenced,
+    /// 4: what would be reset is in use; nothing was changed.
+    InUse,
 }
 
 impl Exit {
@@ -21,6 +23,7 @@ impl Exit {
             Exit::Failure => 1,
             Exit::Usage => 2,
             Exit::Fenced => 3,
+            Exit::InUse => 4,
         }
     }
 }

@@ -14,11 +14,12 @@ use super::config::{Config, Guarantee};
 use super::former_threads::end_former_transactions;
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
+use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::faults::Sabotaged;
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
 use crate::metrics::{Metrics, Versions};
-use crate::ports::PortError;
+use crate::ports::{Admin as _, ClusterFacts, PortError};
 use crate::query::{InstanceId, ViewRegistry, Views};
 use crate::runtime::step::{PoisonPolicy, StateRestorer, StepSettings, StreamThread, ThreadError, ThreadParts};
 use crate::runtime::{
@@ -253,13 +254,13 @@ impl Connector {
         let mut pause = RETRY.0;
         while !self.stop.load(Ordering::Acquire) {
             match self.connect() {
-                Ok(tokens) => {
+                Ok((tokens, facts)) => {
                     let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
                     // Under the lock, because who stops the instance does not wait for this thread.
                     if self.stop.load(Ordering::Acquire) {
                         return;
                     }
-                    if let Err(error) = self.start_threads(tokens, &mut threads) {
+                    if let Err(error) = self.start_threads(tokens, facts, &mut threads) {
                         tracing::error!(%error, "threads cannot be started");
                         self.status.set_error(error);
                     }
@@ -288,8 +289,9 @@ impl Connector {
         }
     }
 
-    fn connect(&self) -> Result<TokenTable, NotReady> {
+    fn connect(&self) -> Result<(TokenTable, ClusterFacts), NotReady> {
         let mut admin = KafkaAdmin::new(&self.settings)?.stopped_by(self.stop.clone());
+        let cluster = admin.cluster_id()?;
         let provisioned = provision(&self.topology, &self.names, &self.topics, &mut admin)?;
         for (subtopology, partitions) in &provisioned.partitions {
             self.registry.set_partitions(subtopology.as_str().into(), *partitions);
@@ -299,10 +301,10 @@ impl Connector {
         let wanted = provisioned.tasks(&self.topology);
         let tokens = TokenTable::read_or_extend(&self.names.task_log(), &wanted, &mut admin, &mut reader, &mut producer)?;
         end_former_transactions(&self.instance_dir, &self.settings, self.stream_threads)?;
-        Ok(tokens)
+        Ok((tokens, ClusterFacts { cluster, topics: provisioned.topics }))
     }
 
-    fn start_threads(&self, tokens: TokenTable, started: &mut Option<Threads>) -> Result<(), String> {
+    fn start_threads(&self, tokens: TokenTable, facts: ClusterFacts, started: &mut Option<Threads>) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let (status, clock) = (self.status.clone(), self.clock.clone());
         // Those that another version gave tokens to are not ours to miss.
@@ -314,7 +316,11 @@ impl Connector {
             // A static member that comes back soon takes its place without a rebalance; the new tokens need one.
             self.status.request_rejoin();
         }
-        let tokens = Arc::new(tokens);
+        let (tokens, facts) = (Arc::new(tokens), Arc::new(facts));
+        let watch = TopicWatch::new(facts.clone(), keyed_sources(&self.topology, &self.names));
+        let admin = KafkaAdmin::new(&self.settings).map_err(|e| text(&e))?.stopped_by(self.stop.clone());
+        watch.start(admin, self.status.clone(), self.stop.clone()).map_err(|e| text(&e))?;
+        let step = StepSettings { facts, ..self.step.clone() };
         let (requests, served) = bounded(1_024);
         let mut threads = Threads::new(self.stop.clone());
         let names: Vec<String> = (1..=self.stream_threads).map(|n| format!("stream-{n}")).collect();
@@ -332,7 +338,7 @@ impl Connector {
                 membership: KafkaMembership::join(&settings, &self.names.task_log()).map_err(|e| text(&e))?,
                 data: KafkaDataConsumer::new(&settings).map_err(|e| text(&e))?,
                 producer: KafkaProducer::new(&settings),
-                settings: self.step.clone(),
+                settings: step.clone(),
                 topology: self.topology.clone(),
                 names: self.names.clone(),
                 tokens: tokens.clone(),

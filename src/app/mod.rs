@@ -11,8 +11,10 @@ mod malloc;
 mod members_thread;
 mod not_ready;
 mod online_check;
+mod reset;
 mod run;
 mod topic_feed;
+mod topic_watch;
 
 pub use application::{Application, main};
 pub use topic_feed::{FeedError, TopicFeed};

@@ -12,6 +12,24 @@ pub trait KeyCodec: Sized + Send + Sync + 'static {
     fn encode_key(&self, out: &mut Vec<u8>);
     /// Takes one key off the front of `input`.
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError>;
+
+    /// How keys are written, in a word that stays the same as long as the bytes do: a store whose keys are written otherwise than before
+    /// is refused at start. `?`, as long as a type does not say, fits everything; a newtype says what its inner type says.
+    fn key_shape() -> String {
+        UNKNOWN_SHAPE.to_string()
+    }
+}
+
+/// A part of a key of which nobody knows how it is written.
+const UNKNOWN_SHAPE: &str = "?";
+
+/// Whether two shapes may be of the same bytes: what is known of both agrees.
+pub(crate) fn shapes_fit(one: &str, other: &str) -> bool {
+    let covers = |pattern: &str, text: &str| match (pattern.find(UNKNOWN_SHAPE), pattern.rfind(UNKNOWN_SHAPE)) {
+        (Some(first), Some(last)) => text.starts_with(&pattern[..first]) && text.ends_with(&pattern[last + 1..]),
+        _ => pattern == text,
+    };
+    covers(one, other) || covers(other, one)
 }
 
 /// What can be a store's key: ordered bytes, and serde to show it as JSON.
@@ -36,6 +54,10 @@ impl<T: KeyCodec> KeyCodec for Desc<T> {
         *input = &input[inverted.len() - rest.len()..];
         Ok(Desc(value))
     }
+
+    fn key_shape() -> String {
+        format!("desc({})", T::key_shape())
+    }
 }
 
 fn take<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], CodecError> {
@@ -52,6 +74,10 @@ impl KeyCodec for u8 {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         take::<1>(input).map(|[byte]| byte)
     }
+
+    fn key_shape() -> String {
+        "u8".to_string()
+    }
 }
 
 impl KeyCodec for u16 {
@@ -60,6 +86,10 @@ impl KeyCodec for u16 {
     }
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         take(input).map(u16::from_be_bytes)
+    }
+
+    fn key_shape() -> String {
+        "u16".to_string()
     }
 }
 
@@ -70,6 +100,10 @@ impl KeyCodec for u64 {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         take(input).map(u64::from_be_bytes)
     }
+
+    fn key_shape() -> String {
+        "u64".to_string()
+    }
 }
 
 impl KeyCodec for u32 {
@@ -78,6 +112,10 @@ impl KeyCodec for u32 {
     }
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         take(input).map(u32::from_be_bytes)
+    }
+
+    fn key_shape() -> String {
+        "u32".to_string()
     }
 }
 
@@ -89,6 +127,10 @@ impl KeyCodec for i64 {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         u64::decode_key(input).map(|bits| (bits ^ (1 << 63)) as i64)
     }
+
+    fn key_shape() -> String {
+        "i64".to_string()
+    }
 }
 
 impl KeyCodec for i32 {
@@ -98,6 +140,10 @@ impl KeyCodec for i32 {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         u32::decode_key(input).map(|bits| (bits ^ (1 << 31)) as i32)
     }
+
+    fn key_shape() -> String {
+        "i32".to_string()
+    }
 }
 
 impl KeyCodec for Timestamp {
@@ -106,6 +152,10 @@ impl KeyCodec for Timestamp {
     }
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         i64::decode_key(input).map(Timestamp)
+    }
+
+    fn key_shape() -> String {
+        i64::key_shape()
     }
 }
 
@@ -119,6 +169,10 @@ impl KeyCodec for bool {
             [1] => Ok(true),
             [other] => Err(CodecError::new(format!("key has {other} where a boolean is expected"))),
         }
+    }
+
+    fn key_shape() -> String {
+        "bool".to_string()
     }
 }
 
@@ -141,6 +195,10 @@ impl KeyCodec for String {
             }
         }
         String::from_utf8(bytes).map_err(|e| CodecError::new(format!("key text is not UTF-8: {e}")))
+    }
+
+    fn key_shape() -> String {
+        "string".to_string()
     }
 }
 
@@ -168,6 +226,10 @@ impl<A: KeyCodec, B: KeyCodec> KeyCodec for (A, B) {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         Ok((A::decode_key(input)?, B::decode_key(input)?))
     }
+
+    fn key_shape() -> String {
+        format!("({},{})", A::key_shape(), B::key_shape())
+    }
 }
 
 impl<A: KeyCodec, B: KeyCodec, C: KeyCodec> KeyCodec for (A, B, C) {
@@ -178,6 +240,10 @@ impl<A: KeyCodec, B: KeyCodec, C: KeyCodec> KeyCodec for (A, B, C) {
     }
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         Ok((A::decode_key(input)?, B::decode_key(input)?, C::decode_key(input)?))
+    }
+
+    fn key_shape() -> String {
+        format!("({},{},{})", A::key_shape(), B::key_shape(), C::key_shape())
     }
 }
 
@@ -250,6 +316,21 @@ mod tests {
         let mut out = Vec::new();
         prefix.encode_prefix(&mut out);
         out
+    }
+
+    #[test]
+    fn shapes_fit_as_far_as_they_are_known() {
+        assert_eq!(<(String, Desc<Timestamp>)>::key_shape(), "(string,desc(i64))");
+        for (one, other, fit) in [
+            ("string", "string", true),
+            ("string", "u64", false),
+            ("?", "(string,u64)", true),
+            ("(?,u64)", "(string,u64)", true),
+            ("(?,u64)", "(string,i64)", false),
+            ("(string,u64)", "string", false),
+        ] {
+            assert_eq!((shapes_fit(one, other), shapes_fit(other, one)), (fit, fit), "{one} {other}");
+        }
     }
 
     proptest! {

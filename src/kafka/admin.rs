@@ -3,9 +3,11 @@
 //! Nothing here makes a topic by merely asking for it: topics are described by requests that never do.
 
 mod inspection;
+mod removal;
 mod rights;
 
 pub use inspection::{BrokerAddress, TopicAccess, TopicRefusal, may_use_transactional_ids};
+pub use removal::GroupMember;
 pub use rights::{Right, Rights};
 
 use std::future::Future;

@@ -28,7 +28,7 @@ mod readiness;
 mod record_writer;
 mod settings;
 
-pub use admin::{BrokerAddress, KafkaAdmin, Right, Rights, TopicAccess, TopicRefusal, may_use_transactional_ids};
+pub use admin::{BrokerAddress, GroupMember, KafkaAdmin, Right, Rights, TopicAccess, TopicRefusal, may_use_transactional_ids};
 pub use changelog_reader::KafkaChangelogReader;
 pub use data_consumer::{KafkaDataConsumer, KafkaMessage};
 pub use membership::KafkaMembership;

@@ -76,7 +76,7 @@ impl ProcessingMetrics {
                 "viewmill_task_starts_total",
                 "Tasks started, by what had to be done first.",
                 "decision",
-                &["as_is", "catch_up", "restore", "set_aside", "first_start", "refused"],
+                &["as_is", "catch_up", "restore", "set_aside", "rebuild", "first_start", "refused"],
             ),
             processor_events: on.counters("viewmill_processor_events_total", "What processors counted in committed records.", "event", &[]),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, IntCounter};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 
 use super::registration::{Registration, buckets, fresh_gauges};
 use crate::clock::Clock;
@@ -22,6 +22,8 @@ pub struct RestoreMetrics {
     records: IntCounter,
     bytes: IntCounter,
     duration: Histogram,
+    /// Databases that were rebuilt though there was one, by why: damaged, torn, outdated, foreign.
+    pub rebuilds: IntCounterVec,
     remaining: Remaining,
     clock: Arc<dyn Clock>,
 }
@@ -38,6 +40,12 @@ impl RestoreMetrics {
                 "viewmill_restore_duration_seconds",
                 "From the decision to restore a task until all its rows are here.",
                 buckets(0.01, 3.0, 12),
+            ),
+            rebuilds: on.counters(
+                "viewmill_store_rebuilds_total",
+                "Task databases that were rebuilt from the changelogs though there was one, by why.",
+                "reason",
+                &["damaged", "torn", "outdated", "foreign"],
             ),
             remaining,
             clock,

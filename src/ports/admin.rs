@@ -3,7 +3,7 @@
 use super::PortError;
 
 /// An existing topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicInfo {
     /// Full name.
     pub name: String,
@@ -11,6 +11,10 @@ pub struct TopicInfo {
     pub partitions: i32,
     /// `cleanup.policy`: `delete`, `compact` or `compact,delete`; `None` when its settings may not be read.
     pub cleanup_policy: Option<String>,
+    /// Made with the topic: one that is deleted and made again has another. `None` when the brokers do not tell.
+    pub id: Option<String>,
+    /// `delete.retention.ms`: how long a tombstone stays after the record that it deletes; `None` when its settings may not be read.
+    pub delete_retention_ms: Option<i64>,
 }
 
 /// A topic to be made.

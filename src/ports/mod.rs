@@ -7,6 +7,7 @@
 
 mod admin;
 mod changelog_reader;
+mod cluster_facts;
 mod data_consumer;
 mod error;
 mod membership;
@@ -14,6 +15,7 @@ mod producer;
 
 pub use admin::{Admin, NewTopic, TopicInfo};
 pub use changelog_reader::{ChangelogReader, Chunk, LogBounds, LogRecord};
+pub use cluster_facts::ClusterFacts;
 pub use data_consumer::{DataConsumer, Fetched, InputMessage, Wake};
 pub use error::{PortError, PortErrorClass};
 pub use membership::{Generation, Membership, MembershipEvent};

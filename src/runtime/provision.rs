@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub use fault::{ProvisionError, TopicFault};
 pub use inspection::{Inspection, TopicNeeded, TopicRole, TopicsNeeded};
 
-use crate::ports::{Admin, PortError, PortErrorClass};
+use crate::ports::{Admin, PortError, PortErrorClass, TopicInfo};
 use crate::topology::{Names, TaskId, Topology};
 
 /// How topics that are missing are made.
@@ -38,6 +38,8 @@ pub struct TopicSettings {
 pub struct Provisioned {
     /// By sub-topology name.
     pub partitions: BTreeMap<String, i32>,
+    /// The topics that state is made from and kept in, as they were found: sources, repartition topics, changelogs, the task log.
+    pub topics: BTreeMap<String, TopicInfo>,
 }
 
 impl Provisioned {
@@ -60,28 +62,32 @@ pub fn provision(
     admin: &mut dyn Admin,
 ) -> Result<Provisioned, ProvisionError> {
     let needed = TopicsNeeded::of(topology, names, settings);
-    let mut inspection = inspect(&needed, admin)?;
+    let (mut inspection, mut found) = inspect(&needed, admin)?;
     if !inspection.missing.is_empty() {
         for topic in &inspection.missing {
             tracing::info!(topic = topic.name, partitions = topic.partitions, "making topic");
             admin.create_topic(topic)?;
         }
         // Another instance may have been faster, with other settings.
-        inspection = inspect(&needed, admin)?;
+        (inspection, found) = inspect(&needed, admin)?;
     }
     match inspection.missing.first() {
-        None => Ok(Provisioned { partitions: inspection.partitions }),
+        None => Ok(Provisioned { partitions: inspection.partitions, topics: found }),
         Some(topic) => Err(PortError::new(PortErrorClass::Retriable, "make topics", format!("{} is not there yet", topic.name)).into()),
     }
 }
 
-fn inspect(needed: &TopicsNeeded, admin: &mut dyn Admin) -> Result<Inspection, ProvisionError> {
+type Found = BTreeMap<String, TopicInfo>;
+
+/// What there is, and those of it that hold state or what it is made from.
+fn inspect(needed: &TopicsNeeded, admin: &mut dyn Admin) -> Result<(Inspection, Found), ProvisionError> {
     let names = needed.names();
     let found = admin.topics(&names)?;
-    let found = names.iter().zip(found).filter_map(|(name, topic)| Some((name.to_string(), topic?))).collect();
+    let mut found: Found = names.iter().zip(found).filter_map(|(name, topic)| Some((name.to_string(), topic?))).collect();
     let inspection = needed.inspect(&found);
+    found.retain(|name, _| needed.topics().iter().any(|topic| topic.name == *name && topic.role.holds_state()));
     match inspection.faults.is_empty() {
-        true => Ok(inspection),
+        true => Ok((inspection, found)),
         false => Err(ProvisionError::Faults { faults: inspection.faults }),
     }
 }

@@ -26,6 +26,11 @@ pub trait Database: Send + Sync {
     /// Where it lies, for messages.
     fn path(&self) -> String;
 
+    /// What was found damaged since it was opened, whoever found it. Such a database must be rebuilt.
+    fn damage(&self) -> Option<&str> {
+        None
+    }
+
     /// What it tells of itself.
     fn figures(&self) -> DatabaseFigures {
         DatabaseFigures::default()
@@ -53,8 +58,15 @@ pub trait DatabaseProvider: Send + Sync {
     /// columns 1, 2, ….
     fn open(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError>;
 
-    /// Puts a task's database aside, so that the next `open` makes an empty one. It must not be open. The old one is kept under
-    /// another name when `keep` is set, else removed.
+    /// Opens a new, empty database beside the current one. It counts for nothing, and goes with the next `open`, until
+    /// [`DatabaseProvider::switch`].
+    fn open_beside(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError>;
+
+    /// What was opened beside becomes the current database, at one moment; the old one is removed. Either may be open.
+    fn switch(&self, task: &str) -> Result<(), StoreError>;
+
+    /// Puts a task's database aside, so that the next `open` makes an empty one. Readers may still have it open. The old one is kept
+    /// under another name when `keep` is set, in the place of one that was kept before, else removed.
     fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError>;
 
     /// Removes all that a task has here. Its database must not be open; nothing there is no error.

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{DatabaseProvider, MemoryBudget, RocksDisk, StoreError, TaskDatabase, TaskLease};
+use super::{DatabaseProvider, DirectoryLock, MemoryBudget, RocksDisk, StoreError, TaskDatabase, TaskLease};
 
 /// All task databases of this process. Databases stay open when a task leaves a thread, so that another thread (or the same one
 /// after a rebalance) takes over the open handle.
@@ -19,7 +19,7 @@ struct Inner {
     provider: Box<dyn DatabaseProvider>,
     tasks: Mutex<Tasks>,
     /// Held for the life of the process; `None` in memory.
-    _lock: Option<File>,
+    _lock: Option<DirectoryLock>,
 }
 
 #[derive(Default)]
@@ -32,31 +32,7 @@ impl StateDirectory {
     /// Locks a directory for this process and uses RocksDB below `<path>/<application_id>`. `holder` says who we are, for the
     /// message that a second process gets.
     pub fn lock(path: &Path, application_id: &str, holder: &str, budget: MemoryBudget) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(|e| failed(path, "make the state directory", e))?;
-        let lock_path = path.join("lock");
-        let mut lock = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|e| failed(&lock_path, "open", e))?;
-        if let Err(error) = lock.try_lock() {
-            let mut holder = String::new();
-            return Err(match error {
-                fs::TryLockError::WouldBlock => {
-                    let _ = lock.read_to_string(&mut holder);
-                    StoreError::Locked { path: path.display().to_string(), holder: holder.trim().to_string() }
-                }
-                fs::TryLockError::Error(e) => failed(&lock_path, "lock", e),
-            });
-        }
-        let write = |lock: &mut File| -> std::io::Result<()> {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "{holder}")
-        };
-        write(&mut lock).map_err(|e| failed(&lock_path, "write", e))?;
+        let lock = DirectoryLock::take(path, holder)?;
         let provider = RocksDisk::new(path.join(application_id), budget)?;
         Ok(Self::with(Box::new(provider), Some(lock)))
     }
@@ -66,7 +42,7 @@ impl StateDirectory {
         Self::with(provider, None)
     }
 
-    fn with(provider: Box<dyn DatabaseProvider>, lock: Option<File>) -> Self {
+    fn with(provider: Box<dyn DatabaseProvider>, lock: Option<DirectoryLock>) -> Self {
         StateDirectory { inner: Arc::new(Inner { provider, tasks: Mutex::default(), _lock: lock }) }
     }
 
@@ -114,6 +90,29 @@ impl StateDirectory {
             directory.tasks().leased.remove(&name);
         };
         Ok(Some(TaskLease::new(database, give_back)))
+    }
+
+    /// A new, empty database beside the one that `held` gives the right to. It becomes the task's with [`StateDirectory::switch`], and is
+    /// forgotten when that never comes.
+    pub fn beside(&self, _held: &TaskLease, task: &str, columns: &[String]) -> Result<Arc<TaskDatabase>, StoreError> {
+        Ok(Arc::new(TaskDatabase::new(self.inner.provider.open_beside(task, columns)?)?))
+    }
+
+    /// Makes the database beside the task's own, at one moment; what was its own before is removed. Whoever still reads from that can do so
+    /// to the end.
+    pub fn switch(&self, held: TaskLease, task: &str, beside: Arc<TaskDatabase>) -> Result<TaskLease, StoreError> {
+        self.inner.provider.switch(task)?;
+        self.tasks().open.insert(task.to_string(), beside.clone());
+        Ok(held.moved_to(beside))
+    }
+
+    /// Puts a database aside that is damaged so far that it cannot be opened, and answers a lease of a new, empty one.
+    pub fn replace(&self, task: &str, columns: &[String]) -> Result<Option<TaskLease>, StoreError> {
+        if self.tasks().leased.contains(task) {
+            return Ok(None);
+        }
+        self.inner.provider.set_aside(task, true)?;
+        self.lease(task, columns)
     }
 
     /// Puts the database of a lease aside and answers a lease of a new, empty one.

@@ -24,6 +24,27 @@ pub enum StoreError {
         /// What it said.
         detail: String,
     },
+    /// What is on disk is not what was written.
+    #[error("database {path} is damaged: {detail}")]
+    Damaged {
+        /// Where it lies.
+        path: String,
+        /// What was found, with the file.
+        detail: String,
+    },
+    /// A newer version of this program wrote the database.
+    #[error(
+        "database {path} has format {found}, this version knows formats up to {known}: run the version that wrote it, or let this one \
+         restore the state from Kafka after `viewmill reset --local`"
+    )]
+    NewerFormat {
+        /// Where it lies.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
     /// Another process holds the state directory.
     #[error("state directory {path} is held by {holder}; stop that process or set application.state_dir to another directory")]
     Locked {
@@ -42,4 +63,11 @@ pub enum StoreError {
         /// The batch's sequence.
         wanted: u64,
     },
+}
+
+impl StoreError {
+    /// True when what is on disk is not what was written. Anything else that fails, also a full or unreadable disk, says nothing about that.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Damaged { .. })
+    }
 }

@@ -10,14 +10,19 @@
 //! has said yes, and then go in one [`Batch`] together with the task's position. So a crash never needs a wipe.
 
 mod batch;
+mod damage;
 mod database;
 mod directory;
+mod directory_lock;
 mod error;
 mod figures;
+mod generations;
 mod index;
 mod key_range;
 mod key_value_store;
+mod local_state;
 mod memory_database;
+mod origin;
 mod position;
 mod rocks;
 mod store_type;
@@ -30,12 +35,15 @@ mod tests;
 pub use batch::{Batch, BatchEntry, Column};
 pub use database::{Database, DatabaseProvider, Snapshot};
 pub use directory::StateDirectory;
+pub use directory_lock::DirectoryLock;
 pub use error::StoreError;
 pub use figures::DatabaseFigures;
 pub(crate) use index::{IndexDef, IndexKeys};
 pub use key_range::{Direction, KeyRange};
 pub use key_value_store::{Change, KeyValueStore};
+pub use local_state::{LocalState, LocalTask};
 pub use memory_database::{MemoryDatabase, MemoryDisk};
+pub use origin::Origin;
 pub use position::{Marker, TaskPosition};
 pub use rocks::{MemoryBudget, ROCKSDB_VERSION, RocksDisk};
 pub(crate) use store_type::{RowIndexer, RowTypes, StoreType};

@@ -1,25 +1,21 @@
 //! RocksDB behind [`Database`]: one database a task, a column family a store.
 //!
-//! ```text
-//! <directory>/<task>/current          the generation in use, switched by an atomic rename
-//! <directory>/<task>/<generation>/    a RocksDB
-//! <directory>/<task>/aside-<gen>/     one that was foreign, kept for a person to look at
-//! ```
-//!
-//! The write-ahead log is on and not synced: it survives a killed process. All column families flush together.
+//! The write-ahead log is on and not synced: it survives a killed process. All column families flush together. Where databases lie:
+//! `generations.rs`; which failures mean that one is damaged: `damage.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, Options, ReadOptions, ReadTier,
     SnapshotWithThreadMode, WriteBatch, WriteBufferManager, properties,
 };
 
+use super::damage::{damage_of, is_orphaned, torn_manifest};
 use super::figures::{DatabaseFigures, cumulative_stall};
+use super::generations::Generations;
 use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, Snapshot, StoreError};
 use crate::metrics::StoreSample;
 
@@ -75,31 +71,28 @@ impl RocksDisk {
         Ok(RocksDisk { directory, budget })
     }
 
-    fn task_directory(&self, task: &str) -> PathBuf {
-        self.directory.join(task)
+    fn generations(&self, task: &str) -> Generations {
+        Generations::new(self.directory.join(task))
     }
 
-    fn current_generation(&self, task: &str) -> Result<u64, StoreError> {
-        let pointer = self.task_directory(task).join("current");
-        match fs::read_to_string(&pointer) {
-            Ok(text) => text.trim().parse().map_err(|e| failed(&pointer, "read the generation", e)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(e) => Err(failed(&pointer, "read the generation", e)),
+    fn open_at(&self, path: PathBuf, columns: &[String]) -> Result<Arc<dyn Database>, StoreError> {
+        let is_there = path.join("CURRENT").exists();
+        let orphaned = || (!is_there && is_orphaned(&path)).then(|| "CURRENT is missing".to_string());
+        if let Some(detail) = orphaned().or_else(|| torn_manifest(&path)) {
+            return Err(StoreError::Damaged { path: path.display().to_string(), detail });
         }
-    }
-
-    fn switch_generation(&self, task: &str, generation: u64) -> Result<(), StoreError> {
-        let directory = self.task_directory(task);
-        let (pointer, draft) = (directory.join("current"), directory.join("current.new"));
-        let write = || -> std::io::Result<()> {
-            fs::create_dir_all(&directory)?;
-            let mut file = fs::File::create(&draft)?;
-            writeln!(file, "{generation}")?;
-            file.sync_all()?;
-            fs::rename(&draft, &pointer)?;
-            fs::File::open(&directory)?.sync_all()
+        let options = self.database_options();
+        // RocksDB opens a database only with all families that it has, also those of stores that are gone.
+        let mut families: BTreeSet<String> = match is_there {
+            true => DB::list_cf(&options, &path).map_err(|e| native(&path, "list the stores", &e))?.into_iter().collect(),
+            false => BTreeSet::new(),
         };
-        write().map_err(|e| failed(&pointer, "switch the generation", e))
+        families.insert(META_FAMILY.to_string());
+        families.extend(columns.iter().cloned());
+        let descriptors = families.into_iter().map(|name| ColumnFamilyDescriptor::new(name, self.family_options()));
+        let db = DB::open_cf_descriptors(&options, &path, descriptors).map_err(|e| native(&path, "open", &e))?;
+        let names = std::iter::once(META_FAMILY.to_string()).chain(columns.iter().cloned()).collect();
+        Ok(Arc::new(RocksDatabase { db, names, path, damage: OnceLock::new() }))
     }
 
     fn database_options(&self) -> Options {
@@ -143,49 +136,23 @@ impl RocksDisk {
 
 impl DatabaseProvider for RocksDisk {
     fn open(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError> {
-        let generation = self.current_generation(task)?;
-        if generation == 0 {
-            self.switch_generation(task, 1)?;
-        }
-        let path = self.task_directory(task).join(generation.max(1).to_string());
-        fs::create_dir_all(&path).map_err(|e| failed(&path, "make the directory", e))?;
-        let options = self.database_options();
-        // RocksDB opens a database only with all families that it has, also those of stores that are gone.
-        let mut families: BTreeSet<String> = match path.join("CURRENT").exists() {
-            true => DB::list_cf(&options, &path).map_err(|e| failed(&path, "list the stores", e))?.into_iter().collect(),
-            false => BTreeSet::new(),
-        };
-        families.insert(META_FAMILY.to_string());
-        families.extend(columns.iter().cloned());
-        let descriptors = families.into_iter().map(|name| ColumnFamilyDescriptor::new(name, self.family_options()));
-        let db = DB::open_cf_descriptors(&options, &path, descriptors).map_err(|e| failed(&path, "open", e))?;
-        let names = std::iter::once(META_FAMILY.to_string()).chain(columns.iter().cloned()).collect();
-        Ok(Arc::new(RocksDatabase { db, names, path }))
+        self.open_at(self.generations(task).current()?, columns)
+    }
+
+    fn open_beside(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError> {
+        self.open_at(self.generations(task).beside()?, columns)
+    }
+
+    fn switch(&self, task: &str) -> Result<(), StoreError> {
+        self.generations(task).switch()
     }
 
     fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError> {
-        let generation = self.current_generation(task)?;
-        if generation == 0 {
-            return Ok(());
-        }
-        self.switch_generation(task, generation + 1)?;
-        let old = self.task_directory(task).join(generation.to_string());
-        let moved = match keep {
-            true => fs::rename(&old, self.task_directory(task).join(format!("aside-{generation}"))),
-            false => fs::remove_dir_all(&old),
-        };
-        match moved {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(&old, "put the database aside", e)),
-            _ => Ok(()),
-        }
+        self.generations(task).set_aside(keep)
     }
 
     fn remove(&self, task: &str) -> Result<(), StoreError> {
-        let directory = self.task_directory(task);
-        match fs::remove_dir_all(&directory) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(&directory, "remove the database", e)),
-            _ => Ok(()),
-        }
+        self.generations(task).remove_all()
     }
 }
 
@@ -194,9 +161,20 @@ struct RocksDatabase {
     /// Family names by column.
     names: Vec<String>,
     path: PathBuf,
+    /// What was first found damaged.
+    damage: OnceLock<String>,
 }
 
 impl RocksDatabase {
+    /// A failure; damage is remembered, whoever found it.
+    fn failed(&self, operation: &'static str, error: &rocksdb::Error) -> StoreError {
+        let failure = native(&self.path, operation, error);
+        if let StoreError::Damaged { detail, .. } = &failure {
+            self.damage.get_or_init(|| detail.clone());
+        }
+        failure
+    }
+
     fn family(&self, column: Column) -> Result<&ColumnFamily, StoreError> {
         self.names
             .get(usize::from(column.0))
@@ -213,7 +191,7 @@ impl RocksDatabase {
 
 impl Database for RocksDatabase {
     fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
-        let row = self.db.get_pinned_cf(self.family(column)?, key).map_err(|e| failed(&self.path, "get", e))?;
+        let row = self.db.get_pinned_cf(self.family(column)?, key).map_err(|e| self.failed("get", &e))?;
         if let Some(row) = &row {
             read(row);
         }
@@ -231,7 +209,7 @@ impl Database for RocksDatabase {
                 Ok(Some(row.is_some()))
             }
             Err(error) if error.kind() == ErrorKind::Incomplete => Ok(None),
-            Err(error) => Err(failed(&self.path, "get", error)),
+            Err(error) => Err(self.failed("get", &error)),
         }
     }
 
@@ -245,12 +223,12 @@ impl Database for RocksDatabase {
                 None => writes.delete_cf(family, entry.key),
             }
         }
-        self.db.write(writes).map_err(|e| failed(&self.path, "write a batch", e))
+        self.db.write(writes).map_err(|e| self.failed("write a batch", &e))
     }
 
     fn clear(&self, column: Column) -> Result<(), StoreError> {
         let family = self.family(column)?;
-        let failed = |e| failed(&self.path, "clear a column", e);
+        let failed = |e: rocksdb::Error| self.failed("clear a column", &e);
         // A range ends before its end, and a key has no largest value: the last one is deleted by itself.
         let mut rows = self.db.raw_iterator_cf(family);
         rows.seek_to_last();
@@ -266,6 +244,10 @@ impl Database for RocksDatabase {
 
     fn path(&self) -> String {
         self.path.display().to_string()
+    }
+
+    fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     fn figures(&self) -> DatabaseFigures {
@@ -291,7 +273,7 @@ struct RocksSnapshot<'a> {
 
 impl Snapshot for RocksSnapshot<'_> {
     fn get(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
-        let row = self.snapshot.get_pinned_cf(self.database.family(column)?, key).map_err(|e| failed(&self.database.path, "get", e))?;
+        let row = self.snapshot.get_pinned_cf(self.database.family(column)?, key).map_err(|e| self.database.failed("get", &e))?;
         if let Some(row) = &row {
             read(row);
         }
@@ -328,7 +310,15 @@ impl Snapshot for RocksSnapshot<'_> {
                 Direction::Reverse => rows.prev(),
             }
         }
-        rows.status().map_err(|e| failed(&self.database.path, "scan", e))
+        rows.status().map_err(|e| self.database.failed("scan", &e))
+    }
+}
+
+/// A failure of RocksDB.
+fn native(path: &Path, operation: &'static str, error: &rocksdb::Error) -> StoreError {
+    match damage_of(error) {
+        Some(detail) => StoreError::Damaged { path: path.display().to_string(), detail },
+        None => failed(path, operation, error),
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) trait StoreType: Send + Sync {
     /// Derives index rows from rows as bytes.
     fn indexer(&self, name: &str, indexes: &[(Column, &IndexDef)]) -> Box<dyn RowIndexer>;
 
+    /// How its keys are written; see [`KeyCodec::key_shape`](crate::codec::KeyCodec::key_shape).
+    fn key_shape(&self) -> String;
+
     /// A key and a row as JSON, as they write themselves: exact numbers keep their digits.
     fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Box<RawValue>, Box<RawValue>), CodecError>;
 
@@ -52,6 +55,10 @@ impl<K: StoreKey, V: StoreValue> StoreType for RowTypes<K, V> {
 
     fn indexer(&self, name: &str, indexes: &[(Column, &IndexDef)]) -> Box<dyn RowIndexer> {
         Box::new(Indexer::<K, V> { store: name.to_string(), indexes: typed(indexes), scratch: IndexScratch::default() })
+    }
+
+    fn key_shape(&self) -> String {
+        K::key_shape()
     }
 
     fn row_json(&self, key: &[u8], row: &[u8]) -> Result<(Box<RawValue>, Box<RawValue>), CodecError> {

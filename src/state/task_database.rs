@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use super::{Batch, Column, Database, Direction, KeyRange, Snapshot, StoreError, TaskPosition};
+use super::{Batch, Column, Database, Direction, KeyRange, Origin, Snapshot, StoreError, TaskPosition};
 use crate::codec;
 
 /// A task's open database. Shared by the task that writes it and by readers; only the holder of its [`TaskLease`] writes.
@@ -19,9 +19,26 @@ pub type SnapshotAt<'a> = (Box<dyn Snapshot + 'a>, Option<Arc<TaskPosition>>);
 
 type LastRead = (Box<[u8]>, Arc<TaskPosition>);
 
+/// How this version lays rows out: families, keys, row headers, the meta column. Raised by a change that an older version would misread.
+const FORMAT: u32 = 1;
+
+/// Where the format is told.
+const FORMAT_KEY: &[u8] = b"format";
+
 impl TaskDatabase {
-    /// Reads the position of an open database.
+    /// Reads the position of an open database; refuses one of a newer format before anything is written.
     pub fn new(database: Arc<dyn Database>) -> Result<Self, StoreError> {
+        let mut format = None;
+        database.get(Column::META, FORMAT_KEY, &mut |bytes| format = Some(bytes.try_into().map_or(u32::MAX, u32::from_be_bytes)))?;
+        match format {
+            Some(found) if found > FORMAT => return Err(StoreError::NewerFormat { path: database.path(), found, known: FORMAT }),
+            Some(_) => {}
+            None => {
+                let mut batch = Batch::default();
+                batch.put(Column::META, FORMAT_KEY, &FORMAT.to_be_bytes());
+                database.write(&batch)?;
+            }
+        }
         let position = read_position(|key, read| database.get(Column::META, key, read))?;
         Ok(TaskDatabase { database, position: Mutex::new(position.map(Arc::new)), last_read: Mutex::default() })
     }
@@ -29,6 +46,23 @@ impl TaskDatabase {
     /// The position that the database holds; `None` before the first commit.
     pub fn position(&self) -> Option<TaskPosition> {
         self.lock().as_deref().cloned()
+    }
+
+    /// What its state was made from, as it was last told.
+    pub fn origin(&self) -> Result<Origin, StoreError> {
+        let mut origin = Origin::default();
+        self.database.get(Column::META, Origin::KEY.as_bytes(), &mut |bytes| origin = Origin::decode(bytes))?;
+        Ok(origin)
+    }
+
+    /// Says what its state is made from.
+    pub fn set_origin(&self, origin: &Origin) -> Result<(), StoreError> {
+        if self.origin()? == *origin {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        batch.put(Column::META, Origin::KEY.as_bytes(), &origin.encode());
+        self.database.write(&batch)
     }
 
     /// The database itself.
@@ -188,6 +222,11 @@ impl TaskLease {
     /// The database.
     pub fn database(&self) -> &Arc<TaskDatabase> {
         &self.database
+    }
+
+    /// The same right, to another database.
+    pub(super) fn moved_to(mut self, database: Arc<TaskDatabase>) -> TaskLease {
+        TaskLease { database, give_back: self.give_back.take() }
     }
 }
 

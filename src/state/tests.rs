@@ -13,6 +13,8 @@ use super::*;
 use crate::codec::{self, KeyCodec as _};
 use crate::state::index::IndexKeys;
 
+mod damaged;
+
 const STORE: Column = Column(1);
 const INDEX: Column = Column(2);
 

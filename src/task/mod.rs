@@ -20,6 +20,7 @@ mod punctuation;
 mod records;
 mod replay;
 mod start;
+mod start_refusal;
 mod stream_task;
 mod task_scope;
 
@@ -30,5 +31,6 @@ pub use partition_group::{MAX_FETCH_WAIT, PartitionGroup, Readiness};
 pub use plan::{PlannedSource, PlannedStore, TaskPlan};
 pub use records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed};
 pub use replay::Replay;
-pub use start::{LogView, StartDecision, StartRefusal, decide_start};
+pub use start::{LocalState, LogView, RebuildReason, StartDecision, decide_start};
+pub use start_refusal::{StartRefusal, refuse_cluster, refuse_origin};
 pub use stream_task::Task;

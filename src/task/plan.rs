@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::ports::ClusterFacts;
 use crate::record::{TopicName, TopicPartition};
-use crate::state::{Column, IndexDef, RowIndexer};
+use crate::state::{Column, IndexDef, Origin, RowIndexer};
 use crate::topology::{Names, TaskId, Topology};
 
 /// A source partition of a task.
@@ -102,6 +103,18 @@ impl TaskPlan {
     /// Derives the rows of some of a store's indexes.
     pub(crate) fn indexer_of(&self, store: &PlannedStore, indexes: &[(Column, &IndexDef)]) -> Box<dyn RowIndexer> {
         self.topology.store(store.id).types.indexer(&store.name, indexes)
+    }
+
+    /// What its state is made from, as far as the cluster tells.
+    pub fn origin(&self, facts: &ClusterFacts) -> Origin {
+        let changelogs = self.stores.iter().map(|store| &store.changelog);
+        let topics = self.source_partitions().chain(changelogs).map(|partition| &*partition.topic);
+        Origin {
+            cluster: facts.cluster.clone(),
+            partitions: self.sources.first().filter(|_| !self.stores.is_empty()).map(|source| source.partitions),
+            topics: topics.filter_map(|topic| Some((topic.to_string(), facts.topic_id(topic)?.to_string()))).collect(),
+            keys: self.stores.iter().map(|store| (store.name.clone(), self.topology.store(store.id).types.key_shape())).collect(),
+        }
     }
 
     /// The name of its directory and of itself in messages.

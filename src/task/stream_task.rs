@@ -381,7 +381,10 @@ impl Task {
             let failed = |detail: String| TaskError::Init { node: definition.name.clone(), detail };
             let mut node = definition.make().map_err(failed)?;
             self.record = None;
-            self.run(|task| node.init(task)).map_err(|e| failed(e.to_string()))?;
+            self.run(|task| node.init(task)).map_err(|error| match error {
+                ProcessorError::Store(error) => TaskError::Store(error),
+                error => failed(error.to_string()),
+            })?;
             self.nodes[*at] = Some(node);
             let punctuations = definition.uses.punctuations.iter().enumerate();
             self.schedules.extend(punctuations.map(|(id, (interval, kind))| Schedule::new(*at, PunctuationId(id), *interval, *kind)));

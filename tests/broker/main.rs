@@ -14,5 +14,6 @@ mod poison;
 mod ports;
 mod security;
 mod spine;
+mod start;
 mod statistics;
 mod support;

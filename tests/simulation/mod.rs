@@ -19,6 +19,7 @@ mod rules;
 mod running_sums;
 mod sabotages;
 mod spoil;
+mod starting;
 mod tally;
 mod upgrade;
 mod world;

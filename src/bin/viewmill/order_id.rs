@@ -34,4 +34,8 @@ impl KeyCodec for OrderId {
     fn decode_key(input: &mut &[u8]) -> Result<Self, CodecError> {
         String::decode_key(input).map(OrderId)
     }
+
+    fn key_shape() -> String {
+        String::key_shape()
+    }
 }

@@ -106,18 +106,18 @@ impl KafkaAdmin {
                 None => {
                     let partitions = topic.partitions as i32;
                     TopicAccess::There(
-                        TopicInfo { name: topic.name.clone(), partitions, cleanup_policy: None },
+                        TopicInfo { name: topic.name.clone(), partitions, id: topic.id, ..TopicInfo::default() },
                         Rights::new(topic.operations),
                     )
                 }
             };
             found.insert(topic.name, access);
         }
-        self.add_cleanup_policies(OPERATION, &mut found)?;
+        self.add_settings(OPERATION, &mut found)?;
         Ok(names.iter().map(|name| found.get(*name).cloned().unwrap_or(TopicAccess::Missing)).collect())
     }
 
-    fn add_cleanup_policies(&self, operation: &'static str, found: &mut BTreeMap<String, TopicAccess>) -> Result<(), PortError> {
+    fn add_settings(&self, operation: &'static str, found: &mut BTreeMap<String, TopicAccess>) -> Result<(), PortError> {
         let there: Vec<String> = found.values().filter_map(TopicAccess::topic).map(|topic| topic.name.clone()).collect();
         if there.is_empty() {
             return Ok(());
@@ -126,9 +126,11 @@ impl KafkaAdmin {
         // One answer a topic, in the order asked. rdkafka leaves out why an answer is empty: its settings may not be read.
         let answers = self.wait(operation, &there.join(", "), self.client.describe_configs(&resources, &self.options()))?;
         for (name, answer) in there.iter().zip(answers) {
-            let policy = answer.ok().and_then(|settings| settings.get("cleanup.policy").and_then(|entry| entry.value.clone()));
+            let settings = answer.ok();
+            let value = |name: &str| settings.as_ref().and_then(|settings| settings.get(name)?.value.clone());
             if let Some(TopicAccess::There(topic, _)) = found.get_mut(name) {
-                topic.cleanup_policy = policy;
+                topic.cleanup_policy = value("cleanup.policy");
+                topic.delete_retention_ms = value("delete.retention.ms").and_then(|value| value.parse().ok());
             }
         }
         Ok(())

@@ -19,6 +19,10 @@ pub(in crate::kafka) struct Description {
     pub(in crate::kafka) error: Option<RDKafkaErrorCode>,
     /// Of a topic.
     pub(in crate::kafka) partitions: usize,
+    /// Of a topic, as Kafka's tools write it; `None` when the brokers give none.
+    pub(in crate::kafka) id: Option<String>,
+    /// Of a group: each member as client id and host.
+    pub(in crate::kafka) members: Vec<(String, String)>,
     /// Kafka's numbers of the operations that are allowed; `None` when the broker does not tell.
     pub(in crate::kafka) operations: Option<Vec<i32>>,
 }
@@ -68,6 +72,8 @@ pub(in crate::kafka) fn describe_topics<C: NativeClient>(
                 name: text(rd::rd_kafka_TopicDescription_name(topic)),
                 error: code_of(rd::rd_kafka_TopicDescription_error(topic)),
                 partitions,
+                id: id_of(rd::rd_kafka_TopicDescription_topic_id(topic)),
+                members: Vec::new(),
                 operations: numbers(allowed, operations),
             }
         });
@@ -103,6 +109,8 @@ pub(in crate::kafka) fn describe_group<C: NativeClient>(
             name: text(rd::rd_kafka_ConsumerGroupDescription_group_id(group)),
             error: code_of(rd::rd_kafka_ConsumerGroupDescription_error(group)),
             partitions: 0,
+            id: None,
+            members: members_of(group),
             operations: numbers(allowed, operations),
         })
     }
@@ -182,6 +190,30 @@ unsafe fn code_of(error: *const rd::rd_kafka_error_t) -> Option<RDKafkaErrorCode
     }
     // SAFETY: by contract.
     error_code(unsafe { rd::rd_kafka_error_code(error) })
+}
+
+/// # Safety
+/// `id` is null or an id that lives as long as the call.
+unsafe fn id_of(id: *const rd::rd_kafka_Uuid_t) -> Option<String> {
+    // SAFETY: by contract; the text belongs to the id. Brokers without ids give zeros.
+    unsafe {
+        let is_given =
+            !id.is_null() && (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id)) != (0, 0);
+        is_given.then(|| text(rd::rd_kafka_Uuid_base64str(id)))
+    }
+}
+
+/// # Safety
+/// `group` is a description that lives as long as the call.
+unsafe fn members_of(group: *const rd::rd_kafka_ConsumerGroupDescription_t) -> Vec<(String, String)> {
+    // SAFETY: by contract; members and their texts belong to the description.
+    unsafe {
+        let members = (0..rd::rd_kafka_ConsumerGroupDescription_member_count(group))
+            .filter_map(|at| rd::rd_kafka_ConsumerGroupDescription_member(group, at).as_ref());
+        let described =
+            |member| (text(rd::rd_kafka_MemberDescription_client_id(member)), text(rd::rd_kafka_MemberDescription_host(member)));
+        members.map(|member| described(member)).collect()
+    }
 }
 
 /// # Safety

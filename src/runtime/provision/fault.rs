@@ -46,8 +46,8 @@ pub enum TopicFault {
     },
     /// A changelog does not fit its sources.
     #[error(
-        "changelog {topic} has {found} partitions, its sources have {expected}: set another application.id to build all state anew, or \
-         give the sources their former number"
+        "changelog {topic} has {found} partitions, its sources have {expected}: run `viewmill reset --application` to build all state anew, \
+         or give the sources their former number"
     )]
     ChangelogPartitions {
         /// The changelog.

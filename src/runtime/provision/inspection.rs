@@ -45,6 +45,14 @@ impl TopicRole {
         }
     }
 
+    /// Whether state is made from it or kept in it, so that it must not be deleted and made again.
+    pub fn holds_state(self) -> bool {
+        match self {
+            TopicRole::Source | TopicRole::Repartition | TopicRole::Changelog | TopicRole::TaskLog => true,
+            TopicRole::DeadLetters | TopicRole::Sink | TopicRole::Members => false,
+        }
+    }
+
     /// The name of those that must be compacted.
     fn compacted(self) -> Option<&'static str> {
         match self {

@@ -34,7 +34,15 @@ fn needed(create: bool) -> TopicsNeeded {
 
 fn found(topics: &[(&str, i32, Option<&str>)]) -> BTreeMap<String, TopicInfo> {
     let info = |(name, partitions, policy): &(&str, i32, Option<&str>)| {
-        (name.to_string(), TopicInfo { name: name.to_string(), partitions: *partitions, cleanup_policy: policy.map(str::to_string) })
+        (
+            name.to_string(),
+            TopicInfo {
+                name: name.to_string(),
+                partitions: *partitions,
+                cleanup_policy: policy.map(str::to_string),
+                ..TopicInfo::default()
+            },
+        )
     };
     topics.iter().map(info).collect()
 }
@@ -102,8 +110,8 @@ fn all_faults_are_told_at_once_each_with_what_to_do() {
          those anew that differ",
         "topic p.totals does not exist, and topics.create is off: make it with 4 partitions and cleanup.policy=delete, or set topics.create \
          = true",
-        "changelog p.app-counts-changelog has 2 partitions, its sources have 4: set another application.id to build all state anew, or give \
-         the sources their former number",
+        "changelog p.app-counts-changelog has 2 partitions, its sources have 4: run `viewmill reset --application` to build all state anew, or \
+         give the sources their former number",
         "changelog p.app-counts-changelog has cleanup.policy=delete, it must be compact only: set it so if no record was deleted from it \
          yet, else set another application.id",
         "topic p.totals-dlq does not exist, and topics.create is off: make it with 4 partitions and cleanup.policy=delete, or set \

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Opening;
 use crate::metrics::{LagRow, Metrics, TaskMeter};
 use crate::ports::{DataConsumer, InputMessage};
-use crate::record::Timestamp;
+use crate::record::{Header, Headers, Timestamp};
+use crate::state::Origin;
 use crate::task::{PartitionGroup, Task, TaskPlan};
 
 /// A task that runs, with its fetched records.
@@ -13,20 +14,23 @@ pub(super) struct ActiveTask<M> {
     pub task: Task,
     pub group: PartitionGroup<M>,
     pub meter: TaskMeter,
+    /// What stands beside its markers.
+    pub marker_headers: Headers,
 }
 
 impl<M: InputMessage> ActiveTask<M> {
-    /// A task that begins to run.
-    pub(super) fn new(task: Task, metrics: &Metrics) -> Self {
+    /// A task that begins to run, with state of this origin.
+    pub(super) fn new(task: Task, origin: &Origin, metrics: &Metrics) -> Self {
         let plan = task.plan();
         let topics = plan.source_partitions().map(|partition| &*partition.topic);
         let meter = TaskMeter::new(metrics, &plan.id.subtopology, topics, plan.stores.iter().map(|store| store.name.as_str()));
-        ActiveTask { group: PartitionGroup::new(plan.source_partitions()), task, meter }
+        let marker_headers = Headers::new(vec![Header { name: Origin::KEY.into(), value: Some(origin.encode()) }]);
+        ActiveTask { group: PartitionGroup::new(plan.source_partitions()), task, meter, marker_headers }
     }
 
     /// Appends how far each of its source partitions is.
     pub(super) fn tell_lag(&mut self, data: &impl DataConsumer, now: Timestamp, rows: &mut Vec<LagRow>) {
-        let ActiveTask { task, group, meter } = self;
+        let ActiveTask { task, group, meter, .. } = self;
         let id = task.plan().id.to_string();
         let sources = task.plan().sources.iter().zip(task.next_offsets()).zip(group.heads()).enumerate();
         for (at, ((source, next), (head, end))) in sources {

@@ -142,7 +142,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 key: Some(Marker::KEY),
                 value: Some(&value),
                 timestamp: None,
-                headers: Default::default(),
+                headers: active.marker_headers.clone(),
             })?;
             part.marker = Some(marker);
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::RestoreError;
 use crate::faults::Sabotaged;
-use crate::ports::Wake;
+use crate::ports::{ClusterFacts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::record::Offset;
 use crate::state::TaskLease;
@@ -45,6 +45,8 @@ pub struct OpenRequest {
     pub opening: Opening,
     /// Which task.
     pub plan: Arc<TaskPlan>,
+    /// What the cluster says of the task's topics.
+    pub facts: Arc<ClusterFacts>,
     /// Where the answer goes; has room for one answer of each token.
     pub reply: Sender<OpenedTask>,
     /// Called after answering.

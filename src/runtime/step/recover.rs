@@ -9,6 +9,7 @@ use super::patience::{Patience, SLICE};
 use super::stream_thread::{Phase, StreamThread};
 use crate::faults::{self, Sabotage};
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
+use crate::state::StoreError;
 use crate::task::TaskError;
 use crate::topology::TaskId;
 
@@ -73,12 +74,29 @@ impl<P: ThreadPorts> StreamThread<P> {
         if !matches!(cause, TaskError::Store(_)) {
             return Err(ThreadError::Task { task, cause });
         }
-        self.apply_failures += 1;
+        // A damaged database is replaced; any other failure may come again.
+        self.apply_failures += usize::from(!is_damage(&cause));
         if self.apply_failures > MAX_FAILURES {
             return Err(ThreadError::Task { task, cause });
         }
-        self.abort()?;
+        // First: a database that fails cannot go back to its last commit by itself.
         self.want(token);
+        self.abort()
+    }
+
+    /// A reader, or RocksDB itself, has found a database damaged: its task is opened again, which rebuilds it.
+    pub(super) fn reopen_damaged(&mut self) -> Result<(), ThreadError> {
+        let damage = |(token, slot): (&i32, &Slot<_>)| {
+            let database = slot.active()?.task.database().database();
+            let detail = database.damage()?.to_string();
+            Some((*token, StoreError::Damaged { path: database.path(), detail }))
+        };
+        let damaged: Vec<(i32, StoreError)> = self.slots.iter().filter_map(damage).collect();
+        for (token, cause) in damaged {
+            let Some(task) = self.parts.tokens.task(token).cloned() else { continue };
+            tracing::error!(%task, error = %cause, "task starts again");
+            self.task_failed(token, task, cause.into())?;
+        }
         Ok(())
     }
 
@@ -112,12 +130,19 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// All tasks go back to their last commit and read on from there.
     fn rewind_all(&mut self) -> Result<(), ThreadError> {
-        for active in self.slots.values_mut().filter_map(Slot::active_mut) {
+        let mut failed = Vec::new();
+        for (token, active) in self.slots.iter_mut().filter_map(|(token, slot)| Some((token, slot.active_mut()?))) {
             let plan = active.task.plan().clone();
             if self.parts.settings.sabotaged.is(Sabotage::KeepRowsOnAbort) {
                 active.task.sabotage_keep_rows();
             }
-            active.task.abort().map_err(|cause| ThreadError::Task { task: plan.id.clone(), cause })?;
+            if let Err(cause) = active.task.abort() {
+                match cause {
+                    TaskError::Store(_) => failed.push((*token, plan.id.clone(), cause)),
+                    cause => return Err(ThreadError::Task { task: plan.id.clone(), cause }),
+                }
+                continue;
+            }
             active.group.clear();
             active.meter.undone();
             if self.parts.settings.sabotaged.is(Sabotage::ForgetToSeek) {
@@ -128,7 +153,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.parts.data.unassign(&partitions).map_err(ThreadError::Port)?;
             self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
         }
-        Ok(())
+        // No transaction is open any more: this ends when each has failed once.
+        failed.into_iter().try_for_each(|(token, task, cause)| self.task_failed(token, task, cause))
     }
 
     /// Nothing is known for sure any more: every task is opened anew, after a new producer has ended what the old one left.
@@ -165,4 +191,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             _ => Ok(()),
         }
     }
+}
+
+fn is_damage(cause: &TaskError) -> bool {
+    matches!(cause, TaskError::Store(error) if error.is_damage())
 }

@@ -3,7 +3,7 @@
 use crate::ports::PortError;
 use crate::record::{Offset, TopicPartition};
 use crate::state::StoreError;
-use crate::task::{StartRefusal, TaskError};
+use crate::task::{RebuildReason, StartRefusal, TaskError};
 
 /// Why a task could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +31,34 @@ pub enum RestoreError {
     #[error("added stores cannot be filled: {0}")]
     Task(#[source] TaskError),
     /// The task has read a topic that the topology does not read any more.
-    #[error("the task has read {found}, which the topology does not read any more: set another application.id to build all views anew")]
+    #[error(
+        "the task has read {found}, which the topology does not read any more: run `viewmill reset --application` to build all views anew, or read it again"
+    )]
     SourceRemoved {
         /// The source partition.
         found: TopicPartition,
     },
+    /// The changelog does not reach back to its beginning.
+    #[error(
+        "changelog {partition} begins at {start}: records before it were deleted, and the task needs those from {from} on. Bring the topic \
+         back, or run `viewmill reset --application` to build all state anew from the sources"
+    )]
+    Beheaded {
+        /// The changelog partition.
+        partition: TopicPartition,
+        /// Where the log begins.
+        start: Offset,
+        /// Where the task would have begun to read.
+        from: Offset,
+    },
+    /// The database is damaged again right after it was rebuilt.
+    #[error("the task's database is damaged again while it is being rebuilt: does the disk fail? See the log for the file")]
+    DamagedAgain,
     /// The changelog does not hold what the marker says.
-    #[error("changelog {partition} is torn: the marker names offset {wanted}, the log ends at {end}, also when read from its beginning")]
+    #[error(
+        "changelog {partition} is torn: the marker names offset {wanted}, the log ends at {end}, also when read from its beginning: records that \
+         were committed are lost. Bring the topic back, or run `viewmill reset --application` to build all state anew from the sources"
+    )]
     Torn {
         /// The changelog partition.
         partition: TopicPartition,
@@ -52,6 +73,8 @@ pub enum RestoreError {
 pub(super) enum Failure {
     /// The same again, later.
     Later,
+    /// From the beginning, with another database.
+    Rebuild(RebuildReason),
     /// The task cannot be opened.
     Final(RestoreError),
 }
@@ -67,7 +90,13 @@ impl From<PortError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::Final(error.into())
+        match error.is_damage() {
+            true => {
+                tracing::error!(%error, "state is damaged");
+                Failure::Rebuild(RebuildReason::Damaged)
+            }
+            false => Failure::Final(error.into()),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError}
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
-use crate::ports::{DataConsumer, Generation, ThreadPorts, Wake};
+use crate::ports::{ClusterFacts, DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TokenTable};
 use crate::task::{OutputBuffer, Readiness, Task, TaskPlan};
@@ -36,6 +36,8 @@ pub struct StepSettings {
     pub poison_policy: PoisonPolicy,
     /// The same for some source topics, by full name.
     pub source_poison_policies: BTreeMap<String, PoisonPolicy>,
+    /// What the cluster said of itself and of topics before the thread started.
+    pub facts: Arc<ClusterFacts>,
     /// A fault on purpose, which a test must find.
     pub sabotaged: Sabotaged,
 }
@@ -50,6 +52,7 @@ impl Default for StepSettings {
             max_task_idle: Duration::ZERO,
             poison_policy: PoisonPolicy::DeadLetter,
             source_poison_policies: BTreeMap::new(),
+            facts: Arc::default(),
             sabotaged: Sabotaged::default(),
         }
     }
@@ -220,6 +223,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Sends what waits for the restorer, and takes over what it has opened.
     fn restore(&mut self) -> Result<(), ThreadError> {
+        self.reopen_damaged()?;
         if self.phase != Phase::ReplaceProducer {
             self.request_openings();
         }
@@ -231,8 +235,13 @@ impl<P: ThreadPorts> StreamThread<P> {
             };
             let task_id = &plan.id;
             let Opened { lease, next, lineage, fill } = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
-            let failed = |cause| ThreadError::Task { task: task_id.clone(), cause };
-            let mut task = Task::new(plan.clone(), lease, next, lineage).map_err(failed)?;
+            let mut task = match Task::new(plan.clone(), lease, next, lineage) {
+                Ok(task) => task,
+                Err(cause) => {
+                    self.task_failed(opening.token, task_id.clone(), cause)?;
+                    continue;
+                }
+            };
             task.sabotage(self.parts.settings.sabotaged);
             if let Some(fill) = fill {
                 task.begin_fill(fill);
@@ -241,7 +250,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.parts.data.assign(&positions).map_err(ThreadError::Port)?;
             self.parts.views.publish(task_id.clone(), TaskView::Active(task.database().clone()));
             tracing::info!(thread = self.parts.name, task = %task_id, "task runs");
-            let active = ActiveTask::new(task, &self.parts.metrics);
+            let origin = plan.origin(&self.parts.settings.facts);
+            let active = ActiveTask::new(task, &origin, &self.parts.metrics);
             self.slots.insert(opening.token, Slot::Active(Box::new(active)));
         }
         Ok(())
@@ -252,9 +262,15 @@ impl<P: ThreadPorts> StreamThread<P> {
             let Slot::Wanted(opening, plan) = slot else { continue };
             self.parts.views.publish_opening(plan.id.clone());
             let (opening, plan) = (opening.clone(), plan.clone());
-            let (reply, wake, views) = (self.opened_sender.clone(), self.wake.clone(), self.parts.views.clone());
-            let sabotaged = self.parts.settings.sabotaged;
-            let request = OpenRequest { opening: opening.clone(), plan: plan.clone(), reply, wake, views, sabotaged };
+            let request = OpenRequest {
+                opening: opening.clone(),
+                plan: plan.clone(),
+                facts: self.parts.settings.facts.clone(),
+                reply: self.opened_sender.clone(),
+                wake: self.wake.clone(),
+                views: self.parts.views.clone(),
+                sabotaged: self.parts.settings.sabotaged,
+            };
             // A full queue is tried again in the next step.
             if self.parts.restorer.try_send(request).is_ok() {
                 *slot = Slot::Opening(opening, plan);
@@ -320,10 +336,14 @@ impl<P: ThreadPorts> StreamThread<P> {
         let now = self.parts.clock.now();
         let mut called = 0;
         let mut outputs = std::mem::take(&mut self.outputs);
-        for active in self.slots.values_mut().filter_map(Slot::active_mut).filter(|active| !active.task.is_filling()) {
+        let active = self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?)));
+        for (token, active) in active.filter(|(_, active)| !active.task.is_filling()) {
             let task_id = active.task.plan().id.clone();
-            let (calls, faults) =
-                active.task.punctuate(now, &mut outputs).map_err(|cause| ThreadError::Task { task: task_id.clone(), cause })?;
+            let (calls, faults) = match active.task.punctuate(now, &mut outputs) {
+                Ok(called) => called,
+                // What others gave out is undone with it.
+                Err(cause) => return self.task_failed(token, task_id, cause),
+            };
             faults.iter().for_each(|error| tracing::error!(task = %task_id, %error, "punctuation failed and was undone"));
             called += calls;
         }

@@ -24,11 +24,17 @@ const MAX_RECORD_BYTES: usize = 1_000_000;
 pub(super) struct Topic {
     pub(super) partitions: Vec<PartitionLog>,
     pub(super) settings: BTreeMap<String, String>,
+    /// Counts all topics that were ever made: one that is made again has another.
+    pub(super) id: u64,
 }
 
 impl Topic {
     pub(super) fn cleanup_policy(&self) -> &str {
         self.settings.get("cleanup.policy").map_or("delete", String::as_str)
+    }
+
+    fn delete_retention_ms(&self) -> Option<i64> {
+        self.settings.get("delete.retention.ms").map_or(Some(86_400_000), |value| value.parse().ok())
     }
 }
 
@@ -54,6 +60,7 @@ pub(super) struct Broker {
     pub(super) last_client: u64,
     /// Offset commits that were taken from members that did not hold the token.
     pub(super) stray_commits: Vec<String>,
+    pub(super) topics_made: u64,
 }
 
 /// Something that time does.
@@ -80,6 +87,7 @@ impl Broker {
             clients: BTreeMap::new(),
             last_client: 0,
             stray_commits: Vec::new(),
+            topics_made: 0,
         }
     }
 
@@ -196,16 +204,28 @@ impl Broker {
 
     /// Makes a topic unless there is one.
     pub(super) fn create(&mut self, name: &str, partitions: i32, settings: &[(String, String)]) {
-        self.topics.entry(name.into()).or_insert_with(|| Topic {
+        if self.topics.contains_key(name) {
+            return;
+        }
+        self.topics_made += 1;
+        let topic = Topic {
             partitions: (0..partitions).map(|_| PartitionLog::default()).collect(),
             settings: settings.iter().cloned().collect(),
-        });
+            id: self.topics_made,
+        };
+        self.topics.insert(name.into(), topic);
     }
 
     pub(super) fn describe(&self, name: &str) -> Option<TopicInfo> {
         let topic = self.topics.get(name)?;
         let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-        Some(TopicInfo { name: name.into(), partitions, cleanup_policy: Some(topic.cleanup_policy().into()) })
+        Some(TopicInfo {
+            name: name.into(),
+            partitions,
+            cleanup_policy: Some(topic.cleanup_policy().into()),
+            id: Some(format!("id-{}", topic.id)),
+            delete_retention_ms: topic.delete_retention_ms(),
+        })
     }
 
     /// A partition's log.

@@ -22,16 +22,22 @@ fn topics_are_made_once_described_and_grown() {
     }
     admin.create_topic(&new_topic(&log, 2, "compact")).unwrap();
     admin.create_topic(&new_topic(&source, 1, "delete")).unwrap();
-    let info =
-        |name: &String, partitions, policy: &str| Some(TopicInfo { name: name.clone(), partitions, cleanup_policy: Some(policy.into()) });
+    let info = |name: &String, partitions, policy: &str| {
+        let delete_retention_ms = Some(86_400_000);
+        Some(TopicInfo { name: name.clone(), partitions, cleanup_policy: Some(policy.into()), id: None, delete_retention_ms })
+    };
+    // Ids are made by Kafka.
+    let known = |topics: Vec<Option<TopicInfo>>| {
+        topics.into_iter().map(|topic| topic.map(|topic| TopicInfo { id: None, ..topic })).collect::<Vec<_>>()
+    };
     let missing = format!("{log}.missing");
-    assert_eq!(admin.topics(&[&source, &missing, &log]).unwrap(), [info(&source, 1, "delete"), None, info(&log, 2, "compact")]);
+    assert_eq!(known(admin.topics(&[&source, &missing, &log]).unwrap()), [info(&source, 1, "delete"), None, info(&log, 2, "compact")]);
     // Made meanwhile by somebody else: not an error, and nothing changes.
     admin.create_topic(&new_topic(&log, 9, "delete")).unwrap();
     admin.grow_topic(&log, 5).unwrap();
     admin.grow_topic(&log, 5).unwrap();
     admin.grow_topic(&log, 3).unwrap();
-    assert_eq!(admin.topics(&[&log]).unwrap(), [info(&log, 5, "compact")]);
+    assert_eq!(known(admin.topics(&[&log]).unwrap()), [info(&log, 5, "compact")]);
     assert!(admin.topics(&[]).unwrap().is_empty());
 }
 
@@ -64,4 +70,22 @@ fn asking_without_kafka_ends_in_time_and_says_why() {
         assert!(error.detail.contains("127.0.0.1"), "{error}");
     }
     assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_topic_that_is_made_again_has_another_id_and_what_is_removed_twice_is_no_error() {
+    let app = application();
+    let mut admin = KafkaAdmin::new(&app).unwrap();
+    let name = format!("{}.orders", app.application_id);
+    let id = |admin: &mut KafkaAdmin| admin.topics(&[&name]).unwrap().pop().flatten().and_then(|topic| topic.id);
+    admin.create_topic(&new_topic(&name, 2, "delete")).unwrap();
+    let first = id(&mut admin).unwrap();
+    assert_eq!(id(&mut admin).as_ref(), Some(&first));
+    assert_eq!(admin.delete_topics(&[&name]).unwrap(), [name.as_str()]);
+    assert!(admin.delete_topics(&[&name]).unwrap().is_empty());
+    admin.create_topic(&new_topic(&name, 2, "delete")).unwrap();
+    let second = id(&mut admin).unwrap();
+    assert!(first != second && second.len() == 22, "{first} {second}");
+    assert_eq!(admin.group_members(&app.application_id).unwrap(), []);
+    assert!(!admin.delete_group(&app.application_id).unwrap());
 }

@@ -124,6 +124,13 @@ impl Run {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Deletes all records that a topic (full name) holds; answers how many offsets that were.
+    pub fn delete_records(&self, topic: &str) -> u64 {
+        let output = self.python("broker/delete_records.py", &["--topic", topic]).output().unwrap();
+        assert!(output.status.success(), "delete_records.py failed: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
     /// A script of `tests/`, told where this run's topics are.
     pub fn python(&self, script: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(from_environment("VIEWMILL_TEST_PYTHON"));

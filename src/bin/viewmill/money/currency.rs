@@ -63,6 +63,10 @@ impl KeyCodec for Currency {
         let text = std::str::from_utf8(code).map_err(|_| CodecError::new(CurrencyError.to_string()))?;
         text.parse().map_err(|error: CurrencyError| CodecError::new(error.to_string()))
     }
+
+    fn key_shape() -> String {
+        "currency".to_string()
+    }
 }
 
 impl fmt::Display for Currency {

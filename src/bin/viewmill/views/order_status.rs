@@ -68,6 +68,10 @@ impl KeyCodec for OrderStatus {
         let status = OrderStatus::ALL.into_iter().find(|status| status.tag() == tag);
         status.ok_or_else(|| CodecError::new(format!("key has {tag} where an order's status is expected")))
     }
+
+    fn key_shape() -> String {
+        u8::key_shape()
+    }
 }
 
 /// How the payment of an order stands: what its sums say.

@@ -8,7 +8,7 @@ use crate::ports::{ChangelogReader, LogRecord};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::step::RestoreError;
 use crate::state::{Batch, Column, IndexDef, RowIndexer, StoreError, TaskDatabase, TaskPosition};
-use crate::task::{PlannedStore, TaskPlan};
+use crate::task::{PlannedStore, RebuildReason, TaskPlan};
 
 /// Changelogs are read up to what a marker names.
 pub(super) struct Restoring {
@@ -40,6 +40,11 @@ impl Remaining {
         let applied = local.and_then(|position| position.marker.changelogs.get(&store.name).copied().flatten());
         let from = applied.map_or(Offset(0), Offset::next);
         (from <= last).then(|| Remaining { store: store.clone(), from, last, whole: from == Offset(0), indexer: None })
+    }
+
+    /// The changelog, and the offset from which it is needed.
+    pub(super) fn needs(&self) -> (&TopicPartition, Offset) {
+        (&self.store.changelog, self.from)
     }
 
     /// All that a changelog holds.
@@ -85,7 +90,7 @@ impl Restoring {
             let mut whole: Vec<(Column, &IndexDef)> = Vec::new();
             for (column, index) in plan.indexes_of(&part.store) {
                 let name = plan.topology.store(part.store.id).index_column_name(index);
-                if half.lease.database().has_index(&name)? {
+                if half.database().has_index(&name)? {
                     whole.push((column, index));
                 }
             }
@@ -114,7 +119,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             restoring.reading = true;
         }
         let chunk = self.reader.read(&changelog, READ_WAIT)?;
-        let database = restoring.half.lease.database();
+        let database = restoring.half.database();
         let batch = remaining.batch(&chunk.records, database)?;
         if !batch.is_empty() {
             database.restore(&batch)?;
@@ -145,21 +150,18 @@ impl<R: ChangelogReader> StateRestorer<R> {
             return Err(RestoreError::Torn { partition: changelog, wanted: remaining.last, end: bounds.end }.into());
         }
         tracing::error!(%changelog, wanted = %remaining.last, end = %bounds.end, "changelog ends before the marker's offset; read once more from its beginning");
-        reader.close(&changelog);
-        restoring.reading = false;
-        remaining.from = Offset(0);
-        remaining.whole = true;
-        Ok(())
+        Err(Failure::Rebuild(RebuildReason::Torn))
     }
 
     /// All rows are here.
     pub(super) fn finish_restore(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
         let Stage::Restore(done) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
-        let Restoring { half, target, records, meter, .. } = *done;
+        let Restoring { mut half, target, records, meter, .. } = *done;
         if let Some(target) = target {
             crate::faults::point("restore-rows-whole");
-            half.lease.database().finish_restore(target)?;
+            half.database().finish_restore(target)?;
             crate::faults::point("restore-position-written");
+            half = self.switch_to_rebuilt(job, half)?;
             meter.done();
             tracing::info!(task = job.request.plan.name(), records, "task restored");
         }

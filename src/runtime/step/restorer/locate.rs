@@ -1,13 +1,14 @@
 //! Finding the last marker of a task, and deciding how it starts.
 
 use super::changelogs::{Remaining, Restoring};
+use super::rebuilding::OpenedDatabase;
 use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::ports::{ChangelogReader, Chunk};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::step::RestoreError;
-use crate::state::{Marker, TaskPosition};
-use crate::task::{LogView, PlannedStore, StartDecision, StartRefusal, TaskPlan, decide_start};
+use crate::state::{Marker, Origin, TaskPosition};
+use crate::task::{LogView, PlannedStore, RebuildReason, StartDecision, StartRefusal, TaskPlan, decide_start, refuse_origin};
 
 /// The task log as far as it was read.
 pub(super) struct ReadingLog {
@@ -15,6 +16,8 @@ pub(super) struct ReadingLog {
     from: Offset,
     position: Offset,
     marker: Option<(Offset, Marker)>,
+    /// What stands beside the marker.
+    origin: Origin,
 }
 
 impl ReadingLog {
@@ -27,6 +30,7 @@ impl ReadingLog {
                 detail: e.to_string(),
             };
             self.marker = Some((record.offset, read.map_err(failed)?));
+            self.origin = record.headers.last(Origin::KEY).map(Origin::decode).unwrap_or_default();
         }
         self.position = chunk.position.max(self.position);
         Ok(())
@@ -40,11 +44,11 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let committed = self.reader.committed(&token)?;
         let bounds = self.reader.bounds(&token)?;
         if committed.is_some_and(|offset| bounds.end < offset) {
-            return self.start(job, LogView { committed, marker: None, bounds });
+            return self.start(job, LogView { committed, marker: None, bounds }, Origin::default());
         }
         let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0)));
         self.reader.open(&token, from)?;
-        job.stage = Stage::ReadLog(ReadingLog { committed, from, position: from, marker: None });
+        job.stage = Stage::ReadLog(ReadingLog { committed, from, position: from, marker: None, origin: Origin::default() });
         Ok(None)
     }
 
@@ -71,40 +75,47 @@ impl<R: ChangelogReader> StateRestorer<R> {
             (log.from, log.position) = (bounds.start, bounds.start);
             return Ok(None);
         }
-        let view = LogView { committed: log.committed, marker: log.marker.take(), bounds };
+        let (view, origin) = (LogView { committed: log.committed, marker: log.marker.take(), bounds }, std::mem::take(&mut log.origin));
         job.stage = Stage::Locate;
         crate::faults::point("restore-log-read");
-        self.start(job, view)
+        self.start(job, view, origin)
     }
 
-    fn start(&mut self, job: &mut Job, log: LogView) -> Result<Option<Opened>, Failure> {
+    fn start(&mut self, job: &mut Job, log: LogView, log_origin: Origin) -> Result<Option<Opened>, Failure> {
         let plan = job.request.plan.clone();
-        let (name, columns) = (plan.name(), plan.columns());
+        let name = plan.name();
+        if let Some(refusal) = refuse_origin(&log_origin, &plan.origin(&job.request.facts)) {
+            return Err(Failure::Final(refusal.into()));
+        }
         // Held by another thread of this process until that has closed the task.
-        let Some(mut lease) = self.directory.lease(&name, &columns)? else { return Err(Failure::Later) };
-        let mut local = lease.database().position();
-        let decision = sabotage_decision(job.request.sabotaged, decide_start(local.as_ref(), &log));
+        let Some(found) = self.look_at_database(job, &log)? else { return Err(Failure::Later) };
+        let outdated = self.outdated_at(&plan, &job.request.facts);
+        let decision = sabotage_decision(job.request.sabotaged, decide_start(found.local(), &log, outdated));
+        let decision = match (decision, job.rebuild) {
+            (StartDecision::UseAsIs | StartDecision::CatchUp, Some(reason)) => StartDecision::Rebuild(reason),
+            (decision, _) => decision,
+        };
         crate::faults::point("restore-decided");
         tracing::debug!(task = name, ?decision, "start decided");
-        if decision != StartDecision::UseAsIs {
+        let uses_as_is = decision == StartDecision::UseAsIs;
+        if !uses_as_is {
             job.request.hide();
         }
-        let decided = match decision {
-            StartDecision::UseAsIs => "as_is",
-            StartDecision::CatchUp => "catch_up",
-            StartDecision::RestoreAll => "restore",
-            StartDecision::FirstStart => "first_start",
-            StartDecision::SetAside => {
-                tracing::error!(task = name, "local state belongs to another history; it is put aside and restored from the changelog");
-                let Some(new) = self.directory.start_over(lease, &name, &columns, true)? else { return Err(Failure::Later) };
-                (lease, local) = (new, None);
-                "set_aside"
+        let (decided, opened) = match decision {
+            StartDecision::UseAsIs => ("as_is", found.use_it()?),
+            StartDecision::CatchUp => ("catch_up", found.use_it()?),
+            StartDecision::RestoreAll => ("restore", found.use_it()?),
+            StartDecision::FirstStart => ("first_start", found.use_it()?),
+            StartDecision::Rebuild(reason) => {
+                let Some(opened) = self.begin_rebuild(job, found, reason)? else { return Err(Failure::Later) };
+                (if reason == RebuildReason::Foreign { "set_aside" } else { "rebuild" }, opened)
             }
             StartDecision::Refuse(refusal) => return Err(Failure::Final(refusal.into())),
         };
+        let OpenedDatabase { lease, beside, position: local } = opened;
         let Some((marker_offset, marker)) = log.marker else {
             self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
-            return self.begin_index(job, Half { lease, marker: None, new_stores: Vec::new() });
+            return self.begin_index(job, Half { lease, beside, marker: None, new_stores: Vec::new() });
         };
         check_sources(&plan, &marker)?;
         if log.committed != Some(marker_offset.next()) {
@@ -112,17 +123,31 @@ impl<R: ChangelogReader> StateRestorer<R> {
         }
         let new_stores = self.new_stores(&plan, &marker)?;
         let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), &marker));
+        let known: Vec<Remaining> = known.collect();
+        self.check_bounds(&known)?;
         let left_over = new_stores.iter().filter_map(|(store, last)| Some(Remaining::whole(store, (*last)?)));
-        let remaining = known.chain(left_over).filter(|_| !job.request.sabotaged.is(Sabotage::RestoreNothing)).collect();
-        let target = (decision != StartDecision::UseAsIs).then(|| TaskPosition {
-            marker: marker.clone(),
-            marker_offset,
-            applied_at: self.clock.now(),
-        });
-        let half = Half { lease, marker: Some(marker), new_stores };
+        let remaining = known.into_iter().chain(left_over).filter(|_| !job.request.sabotaged.is(Sabotage::RestoreNothing)).collect();
+        let target = (!uses_as_is).then(|| TaskPosition { marker: marker.clone(), marker_offset, applied_at: self.clock.now() });
+        let half = Half { lease, beside, marker: Some(marker), new_stores };
         job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, remaining, &self.metrics)?));
         self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
         Ok(None)
+    }
+
+    /// A changelog whose first records were deleted does not hold the rows that they brought (compaction never moves a log's start), and one
+    /// that ends before the task begins to read is torn.
+    fn check_bounds(&mut self, remaining: &[Remaining]) -> Result<(), Failure> {
+        for (changelog, from) in remaining.iter().map(Remaining::needs) {
+            let bounds = self.reader.bounds(changelog)?;
+            if bounds.end < from {
+                tracing::error!(%changelog, %from, end = %bounds.end, "changelog ends before the local position; read once more from its beginning");
+                return Err(Failure::Rebuild(RebuildReason::Torn));
+            }
+            if bounds.start > from {
+                return Err(Failure::Final(RestoreError::Beheaded { partition: changelog.clone(), start: bounds.start, from }));
+            }
+        }
+        Ok(())
     }
 
     /// The stores that the marker does not name: added since, or not filled to the end. With each the last offset of its changelog,
@@ -151,9 +176,9 @@ fn check_sources(plan: &TaskPlan, marker: &Marker) -> Result<(), RestoreError> {
 fn sabotage_decision(sabotaged: Sabotaged, right: StartDecision) -> StartDecision {
     match right {
         StartDecision::CatchUp if sabotaged.is(Sabotage::UseStaleState) => StartDecision::UseAsIs,
-        StartDecision::CatchUp if sabotaged.is(Sabotage::WipeOnCatchUp) => StartDecision::SetAside,
+        StartDecision::CatchUp if sabotaged.is(Sabotage::WipeOnCatchUp) => StartDecision::Rebuild(RebuildReason::Foreign),
         StartDecision::Refuse(StartRefusal::LocalAhead { .. }) if sabotaged.is(Sabotage::TakeIndefiniteForCommitted) => {
-            StartDecision::SetAside
+            StartDecision::Rebuild(RebuildReason::Foreign)
         }
         StartDecision::Refuse(_) if sabotaged.is(Sabotage::StartAnyway) => StartDecision::FirstStart,
         right => right,

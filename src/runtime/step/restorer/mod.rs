@@ -11,6 +11,7 @@
 
 mod changelogs;
 mod locate;
+mod rebuilding;
 mod replaying;
 
 use std::collections::VecDeque;
@@ -28,14 +29,17 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::ports::ChangelogReader;
 use crate::record::{Offset, TopicPartition};
-use crate::state::{Marker, StateDirectory, TaskLease};
-use crate::task::{Fill, IndexBuild, PlannedStore, TaskPlan};
+use crate::state::{Marker, StateDirectory, TaskDatabase, TaskLease};
+use crate::task::{Fill, IndexBuild, PlannedStore, RebuildReason, TaskPlan};
 
 /// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 
 /// How long one read of a log waits.
 const READ_WAIT: Duration = Duration::from_millis(100);
+
+/// How often one opening rebuilds its database before a person must look.
+const MAX_REBUILDS: u32 = 3;
 
 /// How far an opening is.
 enum Stage {
@@ -54,19 +58,35 @@ enum Stage {
 /// A task whose rows are here.
 struct Half {
     lease: TaskLease,
+    /// What is being rebuilt beside the task's own database.
+    beside: Option<Arc<TaskDatabase>>,
     /// The last marker of the task, if it ever committed.
     marker: Option<Marker>,
     /// Stores that the marker does not name, with the end of what their changelogs hold of an earlier time.
     new_stores: Vec<(PlannedStore, Option<Offset>)>,
 }
 
+impl Half {
+    /// The database that will be the task's.
+    fn database(&self) -> &Arc<TaskDatabase> {
+        self.beside.as_ref().unwrap_or_else(|| self.lease.database())
+    }
+}
+
 struct Job {
     request: OpenRequest,
     stage: Stage,
     failures: u32,
+    /// Why all rows are read again.
+    rebuild: Option<RebuildReason>,
+    rebuilds: u32,
 }
 
 impl Job {
+    fn new(request: OpenRequest) -> Self {
+        Job { request, stage: Stage::Locate, failures: 0, rebuild: None, rebuilds: 0 }
+    }
+
     /// It has begun, and holds what no second job for its token may have.
     fn has_begun(&self) -> bool {
         !matches!(self.stage, Stage::Locate)
@@ -101,7 +121,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
     pub fn step(&mut self) -> Option<Duration> {
         loop {
             match self.requests.try_recv() {
-                Ok(request) => self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 }),
+                Ok(request) => self.jobs.push_back(Job::new(request)),
                 Err(TryRecvError::Empty) => break,
                 // Nobody is left to take an answer.
                 Err(TryRecvError::Disconnected) => return None,
@@ -124,7 +144,16 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 wait = Duration::from_millis(if self.jobs.is_empty() { u64::from(job.failures.min(10)) * 10 } else { 1 });
                 self.jobs.push_back(job);
             }
-            Err(Failure::Final(error)) => {
+            Err(Failure::Rebuild(reason)) if job.rebuilds < MAX_REBUILDS => {
+                self.let_go(&job);
+                (job.stage, job.rebuild, job.rebuilds) = (Stage::Locate, Some(reason), job.rebuilds + 1);
+                self.jobs.push_back(job);
+            }
+            Err(failure) => {
+                let error = match failure {
+                    Failure::Final(error) => error,
+                    Failure::Later | Failure::Rebuild(_) => RestoreError::DamagedAgain,
+                };
                 self.let_go(&job);
                 self.metrics.processing.task_starts.with_label_values(&["refused"]).inc();
                 self.answer(job, Err(error));
@@ -136,7 +165,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
     /// Waits as a step asked for; a request ends the wait.
     pub fn wait(&mut self, at_most: Duration) {
         if let Ok(request) = self.requests.recv_timeout(at_most) {
-            self.jobs.push_back(Job { request, stage: Stage::Locate, failures: 0 });
+            self.jobs.push_back(Job::new(request));
         }
     }
 
@@ -192,7 +221,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let Stage::Index(pending, half) = &mut job.stage else { return Ok(None) };
         if let Some(build) = pending.front_mut() {
             crate::faults::point("restore-index-step");
-            if build.step(half.lease.database())? {
+            if build.step(half.database())? {
                 tracing::info!(task = job.request.plan.name(), index = build.name(), "index is whole");
                 pending.pop_front();
             }
@@ -206,13 +235,16 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let Stage::Index(_, half) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
         match must_replay {
             true => self.begin_replay(job, *half),
-            false => self.opened(&job.request.plan.clone(), *half, None).map(Some),
+            false => self.opened(job, *half, None).map(Some),
         }
     }
 
     /// The task is open.
-    fn opened(&mut self, plan: &TaskPlan, half: Half, fill: Option<Fill>) -> Result<Opened, Failure> {
+    fn opened(&mut self, job: &Job, half: Half, fill: Option<Fill>) -> Result<Opened, Failure> {
         crate::faults::point("restore-opened");
+        let plan = &job.request.plan;
+        let origin = &plan.origin(&job.request.facts);
+        half.lease.database().set_origin(origin)?;
         let next = self.next_offsets(plan, half.marker.as_ref())?;
         Ok(Opened { lease: half.lease, next, lineage: uuid::Uuid::new_v4(), fill })
     }

@@ -136,6 +136,6 @@ impl<R: ChangelogReader> StateRestorer<R> {
         };
         let plan = Arc::clone(&job.request.plan);
         let fill = Fill::new(&plan, std::mem::take(&mut half.new_stores), database, remove_scratch);
-        self.opened(&plan, half, Some(fill)).map(Some)
+        self.opened(job, half, Some(fill)).map(Some)
     }
 }
