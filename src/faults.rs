@@ -8,6 +8,7 @@
 //! FAILPOINTS='commit-offsets-sent=5*off->return(kill)'     kill -9 of the own process when the point is reached the sixth time
 //! FAILPOINTS='commit-markers-sent=1*sleep(20000)'          the thread hangs there once, for 20 s
 //! VIEWMILL_SABOTAGE=take-fresh-generation                  see [`Sabotage`]
+//! VIEWMILL_FAULTS_SESSION_TIMEOUT_MS=2000                  see [`number`]; so a test need not wait for as long as a user
 //! ```
 
 /// A rule that is broken on purpose. Each must be found by a test that passes when the rule is kept.
@@ -59,6 +60,12 @@ pub enum Sabotage {
     StayRefused,
     /// A stop leaves the group without ending the open transaction.
     LeaveOpenTransaction,
+    /// Offsets are committed under the generation that librdkafka has at that moment, not the one captured with the assignment.
+    TakeFreshGeneration,
+    /// A changelog whose stable end lies below the marker's offset counts as torn, though an open transaction only holds it back.
+    TakeStableEndForEnd,
+    /// The end of a commit is awaited for as long as it takes.
+    CommitWithoutDeadline,
 }
 
 impl Sabotage {
@@ -87,6 +94,9 @@ impl Sabotage {
         ("start-anyway", Sabotage::StartAnyway),
         ("stay-refused", Sabotage::StayRefused),
         ("leave-open-transaction", Sabotage::LeaveOpenTransaction),
+        ("take-fresh-generation", Sabotage::TakeFreshGeneration),
+        ("take-stable-end-for-end", Sabotage::TakeStableEndForEnd),
+        ("commit-without-deadline", Sabotage::CommitWithoutDeadline),
     ];
 }
 
@@ -129,6 +139,20 @@ impl Sabotaged {
             let _ = rule;
             false
         }
+    }
+}
+
+/// What a test sets where nobody else may: `VIEWMILL_FAULTS_<NAME>`, a number. Always `None` in normal builds.
+///
+/// # Panics
+/// When it is no number.
+pub fn number(name: &str) -> Option<u32> {
+    #[cfg(feature = "faults")]
+    return std::env::var(format!("VIEWMILL_FAULTS_{name}")).ok().map(|text| text.parse().expect("VIEWMILL_FAULTS_… is a number"));
+    #[cfg(not(feature = "faults"))]
+    {
+        let _ = name;
+        None
     }
 }
 

@@ -16,7 +16,7 @@ use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
 use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
-use crate::faults::Sabotaged;
+use crate::faults::{self, Sabotaged};
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
 use crate::metrics::{Metrics, Versions};
 use crate::ports::{Admin as _, ClusterFacts, PortError};
@@ -197,6 +197,11 @@ pub(super) fn kafka_settings(config: &Config, instance_id: &str) -> KafkaSetting
     let servers = config.kafka.bootstrap_servers.as_deref().unwrap_or("localhost:9092");
     let mut settings = KafkaSettings::new(servers, &config.application.id, instance_id);
     settings.properties = config.kafka.properties.0.clone();
+    settings.session_timeout_ms = faults::number("SESSION_TIMEOUT_MS").unwrap_or(settings.session_timeout_ms);
+    settings.max_poll_interval_ms = faults::number("MAX_POLL_INTERVAL_MS").unwrap_or(settings.max_poll_interval_ms);
+    settings.transaction_timeout_ms = faults::number("TRANSACTION_TIMEOUT_MS").unwrap_or(settings.transaction_timeout_ms);
+    settings.group_metadata_refresh_ms = faults::number("GROUP_METADATA_REFRESH_MS");
+    settings.static_membership &= faults::number("DYNAMIC_MEMBERSHIP").is_none();
     settings
 }
 

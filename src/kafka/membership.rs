@@ -118,6 +118,11 @@ impl Membership for KafkaMembership {
         self.leaving = false;
         self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka("join the group again", &self.group, &error))
     }
+
+    #[cfg(any(test, feature = "faults"))]
+    fn fresh_generation(&self) -> Option<Generation> {
+        GroupMetadata::capture(&*self.consumer).map(Generation::from)
+    }
 }
 
 /// Hears of rebalances, on the thread that polls.
@@ -158,9 +163,7 @@ impl Rebalances {
             self.lock().refused = Some("the consumer has no group".into());
             return;
         };
-        let generation =
-            Generation { member_id: metadata.member_id().into(), generation_id: metadata.generation_id(), handle: Arc::new(metadata) };
-        self.lock().events.push_back(MembershipEvent::Assigned { tokens: tokens(partitions), generation });
+        self.lock().events.push_back(MembershipEvent::Assigned { tokens: tokens(partitions), generation: metadata.into() });
         // At the end and paused: without an offset librdkafka would ask for the committed one itself, and wait for transactions.
         let taken = partitions
             .set_all_offsets(Offset::End)
@@ -184,6 +187,12 @@ impl Rebalances {
         if let Err(error) = taken {
             self.lock().refused.get_or_insert(error.to_string());
         }
+    }
+}
+
+impl From<GroupMetadata> for Generation {
+    fn from(metadata: GroupMetadata) -> Self {
+        Generation { member_id: metadata.member_id().into(), generation_id: metadata.generation_id(), handle: Arc::new(metadata) }
     }
 }
 

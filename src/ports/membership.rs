@@ -66,4 +66,10 @@ pub trait Membership: Send {
 
     /// Begins to join again, after having left.
     fn rejoin(&mut self) -> Result<(), PortError>;
+
+    /// The generation at this moment, under which nothing may be committed; see [`crate::faults::Sabotage::TakeFreshGeneration`].
+    #[cfg(any(test, feature = "faults"))]
+    fn fresh_generation(&self) -> Option<Generation> {
+        None
+    }
 }

@@ -349,7 +349,8 @@ def main():
         "compression.type": "lz4",
         "linger.ms": 20,
         "queue.buffering.max.messages": 200_000,
-        "message.timeout.ms": 60_000,
+        # A broker may be away for minutes.
+        "message.timeout.ms": 300_000,
         "message.max.bytes": 1_048_000,
     })
 
@@ -380,7 +381,7 @@ def main():
             producer.poll(0)
             if args.rate:
                 time.sleep(max(began + count / args.rate - time.monotonic(), 0))
-    left = producer.flush(120)
+    left = producer.flush(300)
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")
     poisoned = poisoner.finish() if poisoner else 0

@@ -12,6 +12,7 @@ mod killing;
 mod moving;
 mod pausing;
 mod points;
+mod races;
 mod sabotage;
 mod soak;
 // The broker tests use the rest.

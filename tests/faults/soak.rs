@@ -74,9 +74,8 @@ struct Site {
 
 impl Site {
     fn start(name: &str, kind: Kind, broker: &Broker, seed: u64, (records, over): (usize, Duration)) -> Site {
-        let mut workload = Workload::new(name, kind);
+        let mut workload = Workload::seeded(name, kind, seed);
         workload.run.bootstrap = broker.address.clone();
-        workload.seed = seed;
         workload.produce(records, over);
         let mut instances = [NAMES[0], NAMES[1]].map(|name| workload.start(name, &[]));
         instances.iter_mut().for_each(Instance::wait_ready);

@@ -46,8 +46,13 @@ struct Found {
 impl Workload {
     /// With names of its own on the shared Kafka.
     pub fn new(name: &str, kind: Kind) -> Workload {
+        Workload::seeded(name, kind, seed())
+    }
+
+    /// As [`Workload::new`], from a seed.
+    pub fn seeded(name: &str, kind: Kind, seed: u64) -> Workload {
         let program = if kind == Kind::Orders { ORDERS } else { TOPOLOGIES };
-        Workload { run: Run::beside_others(name, program), kind, seed: seed(), producing: None }
+        Workload { run: Run::beside_others(name, program), kind, seed, producing: None }
     }
 
     /// Begins to write as many records as this test run is for, spread over such a time.

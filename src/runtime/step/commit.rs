@@ -81,7 +81,10 @@ impl<P: ThreadPorts> StreamThread<P> {
         let generation = valid
             .ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))?;
         let clock = self.parts.clock.clone();
-        let mut patience = Patience::for_commit(&*clock);
+        let mut patience = match self.parts.settings.sabotaged.is(Sabotage::CommitWithoutDeadline) {
+            true => Patience::without_end(&*clock),
+            false => Patience::for_commit(&*clock),
+        };
         self.send_changelogs(parts)?;
         faults::point("commit-changelogs-sent");
         let delivered = self.flush(&mut patience)?;
@@ -94,6 +97,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             return Err(PortError::new(PortErrorClass::RequiresAbort, "commit the transaction", "refused on purpose"));
         }
         let offsets = self.offsets_to_commit(parts, &delivered)?;
+        #[cfg(any(test, feature = "faults"))]
+        let generation = self.sabotage_generation(generation);
         // Whether a lost reply to this request hides a yes cannot be known: the port calls that indefinite.
         patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;
         faults::point("commit-offsets-sent");
@@ -197,6 +202,13 @@ impl<P: ThreadPorts> StreamThread<P> {
             }
         }
         Ok(())
+    }
+
+    #[cfg(any(test, feature = "faults"))]
+    fn sabotage_generation(&self, captured: crate::ports::Generation) -> crate::ports::Generation {
+        use crate::ports::Membership as _;
+        let fresh = self.parts.settings.sabotaged.is(Sabotage::TakeFreshGeneration).then(|| self.parts.membership.fresh_generation());
+        fresh.flatten().unwrap_or(captured)
     }
 
     fn sabotage_before_commit(&mut self, parts: &[Part]) {

@@ -84,6 +84,9 @@ impl<P: ThreadPorts> StreamThread<P> {
                 count("revoked");
                 tracing::info!(thread = self.parts.name, ?tokens, "tokens revoked");
                 tokens.into_iter().for_each(|token| self.close(token));
+                // By a newer generation, whose assignment follows when librdkafka has let go of them: for what is left here nothing can be
+                // committed before it, and the group must not wait for a thread that tries.
+                self.generation_refused = true;
             }
             MembershipEvent::Lost { tokens } => {
                 count("lost");

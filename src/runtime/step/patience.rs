@@ -36,6 +36,11 @@ impl<'a> Patience<'a> {
         Self::of_slices(clock, 2)
     }
 
+    /// For a thread that is to hang in its commit; see [`crate::faults::Sabotage::CommitWithoutDeadline`].
+    pub(super) fn without_end(clock: &'a dyn Clock) -> Self {
+        Self::of_slices(clock, u32::MAX)
+    }
+
     fn of_slices(clock: &'a dyn Clock, slices: u32) -> Self {
         Patience { clock, until: clock.monotonic() + SLICE * slices, slices }
     }

@@ -137,7 +137,7 @@ pub struct StreamThread<P: ThreadPorts> {
     pub(super) task_log: Arc<str>,
     pub(super) slots: BTreeMap<i32, Slot<Message<P>>>,
     pub(super) generation: Option<Generation>,
-    /// The group refused it: no transaction may begin before the next assignment.
+    /// The group refused it, or has gone on to another: no transaction may begin before the next assignment.
     pub(super) generation_refused: bool,
     pub(super) phase: Phase,
     /// When the open transaction began.

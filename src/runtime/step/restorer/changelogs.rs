@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
+use crate::faults::{Sabotage, Sabotaged};
 use crate::metrics::{Metrics, RestoreMeter};
 use crate::ports::{ChangelogReader, LogRecord};
 use crate::record::{Offset, TopicPartition};
@@ -142,7 +143,10 @@ impl<R: ChangelogReader> StateRestorer<R> {
     fn below_target(reader: &mut R, restoring: &mut Restoring) -> Result<(), Failure> {
         let Some(remaining) = restoring.remaining.front_mut() else { return Ok(()) };
         let changelog = remaining.store.changelog.clone();
-        let bounds = reader.bounds(&changelog)?;
+        let mut bounds = reader.bounds(&changelog)?;
+        if Sabotaged::from_environment().is(Sabotage::TakeStableEndForEnd) {
+            bounds.end = bounds.stable_end;
+        }
         if bounds.end > remaining.last {
             return Err(Failure::Later);
         }
