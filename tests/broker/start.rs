@@ -175,11 +175,16 @@ fn partitions_that_were_added_to_a_source_are_refused() {
     is_refused(&mut instance, &["partitions"]);
 }
 
+/// The directories of the tasks.
+fn tasks(run: &Run) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(run.dir.join("a/state").join(&run.id)).unwrap();
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+}
+
 /// The largest file of a task's database.
 fn database_file(run: &Run, fits: impl Fn(&str) -> bool) -> Option<PathBuf> {
-    let tasks = fs::read_dir(run.dir.join("a/state").join(&run.id)).unwrap().map(|task| task.unwrap().path());
     let generation = |task: PathBuf| task.join(fs::read_to_string(task.join("current")).unwrap().trim());
-    let files = tasks.map(generation).flat_map(|generation| fs::read_dir(generation).unwrap().map(|file| file.unwrap().path()));
+    let files = tasks(run).map(generation).flat_map(|generation| fs::read_dir(generation).unwrap().map(|file| file.unwrap().path()));
     let fitting = files.filter(|path| fits(path.file_name().unwrap().to_str().unwrap()));
     fitting.max_by_key(|path| path.metadata().unwrap().len())
 }
@@ -197,7 +202,7 @@ fn flip(path: &Path) {
 
 #[test]
 fn a_damaged_database_is_rebuilt_with_right_answers() {
-    let run = served_and_stopped("damage", 6_000);
+    let run = served_and_stopped("damage", 2_000);
     // Opened once more, what was in the log becomes files.
     let mut instance = start(&run);
     instance.wait_ready();
@@ -233,8 +238,7 @@ fn a_damaged_database_is_rebuilt_with_right_answers() {
         let mut instance = start(&run);
         instance.wait_ready();
         assert!(instance.terminate(DRAIN).success());
-        let aside =
-            fs::read_dir(run.dir.join("a/state").join(&run.id)).unwrap().flat_map(|task| fs::read_dir(task.unwrap().path()).unwrap());
+        let aside = tasks(&run).flat_map(|task| fs::read_dir(task).unwrap());
         let aside = aside.filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("aside-")).count();
         assert!((1..=4).contains(&aside), "{name}: {aside} are kept");
     }

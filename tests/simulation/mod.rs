@@ -20,6 +20,7 @@ mod running_sums;
 mod sabotages;
 mod spoil;
 mod starting;
+mod stopping;
 mod tally;
 mod upgrade;
 mod world;
@@ -53,5 +54,6 @@ fn every_seed_keeps_the_rules() {
     }
     println!("{} seeds: {total:?}", seeds().count());
     let happened = [total.crashes, total.restores, total.catch_ups, total.pauses, total.stops, total.moved_back];
-    assert!(happened.iter().all(|count| *count > 0), "the simulation does what it is for: {total:?}");
+    // A single seed that is run again need not have all of it.
+    assert!(seeds().count() < 100 || happened.iter().all(|count| *count > 0), "the simulation does what it is for: {total:?}");
 }

@@ -10,6 +10,9 @@ use crate::ports::{Generation, Membership as _, MembershipEvent, PortErrorClass,
 /// How long leaving the group may take.
 const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
 
+/// How long a stop waits for a producer that may have left a transaction open.
+const SETTLE_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl<P: ThreadPorts> StreamThread<P> {
     /// Serves the group if no transaction is open, then takes over what was fetched.
     pub(super) fn poll(&mut self) -> Result<(), ThreadError> {
@@ -27,7 +30,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         if self.stopping() && self.parts.settings.sabotaged.is(Sabotage::LeaveOpenTransaction) {
             self.transaction = None;
         }
-        if in_group && self.transaction.is_none() && (self.stopping() || self.must_rejoin()) {
+        if in_group && self.transaction.is_none() && (self.stopping() || self.must_rejoin()) && !self.must_settle() {
             self.leave();
         }
         if !self.stopping() { self.fetch() } else { Ok(()) }
@@ -55,6 +58,13 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Whether this thread is the one that joins again because tasks are without an owner, or new.
     fn must_rejoin(&self) -> bool {
         self.phase == Phase::Ready && self.generation.is_some() && self.parts.status.take_rejoin()
+    }
+
+    /// A transaction whose end is not known is ended by the producer's replacement. A stop waits for that a little: whoever is given the
+    /// tasks would have to wait for the transaction's time-out.
+    fn must_settle(&mut self) -> bool {
+        let now = self.now();
+        self.left_open && now < *self.settle_until.get_or_insert(now + SETTLE_WITHIN)
     }
 
     /// The group shares out all tasks when a member joins.

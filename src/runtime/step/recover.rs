@@ -163,7 +163,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         self.transaction = None;
         self.last_membership_poll = None;
         self.reopen_all();
-        self.phase = Phase::ReplaceProducer;
+        (self.phase, self.left_open) = (Phase::ReplaceProducer, true);
     }
 
     /// Tries once to replace the producer; the group was polled before.
@@ -173,7 +173,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             Ok(()) => {
                 faults::point("producer-replaced");
                 self.parts.metrics.processing.producers_replaced.inc();
-                self.phase = Phase::Ready;
+                (self.phase, self.left_open) = (Phase::Ready, false);
                 Ok(())
             }
             Err(error) => self.go_on_or_stop(Doing::ReplacingProducer, error),

@@ -140,6 +140,10 @@ pub struct StreamThread<P: ThreadPorts> {
     /// The group refused it, or has gone on to another: no transaction may begin before the next assignment.
     pub(super) generation_refused: bool,
     pub(super) phase: Phase,
+    /// What the producer that is to be replaced may have left open: whoever is given the tasks waits for the end of that.
+    pub(super) left_open: bool,
+    /// How long a stop waits for that producer to be replaced.
+    pub(super) settle_until: Option<Duration>,
     /// When the open transaction began.
     pub(super) transaction: Option<Duration>,
     pub(super) last_commit: Duration,
@@ -171,6 +175,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             generation: None,
             generation_refused: false,
             phase: Phase::ReplaceProducer,
+            left_open: false,
+            settle_until: None,
             transaction: None,
             last_commit: parts.clock.monotonic(),
             last_membership_poll: None,

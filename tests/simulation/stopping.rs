@@ -1,0 +1,64 @@
+//! A stop while the fate of the last transaction is unknown.
+
+use std::time::Duration;
+
+use super::process::{Program, Running, no_metrics};
+use super::running_sums::running_sums;
+use crate::clock::ManualClock;
+use crate::record::Timestamp;
+use crate::runtime::step::StepSettings;
+use crate::state::MemoryDisk;
+use crate::testkit::cluster::{FakeCluster, FaultKind, Faults};
+use crate::topology::{Names, TopologyBuilder};
+
+/// Stops in the middle of a commit that is never answered, while the brokers do not let a new producer in for so many steps of 100 ms;
+/// answers whether a transaction was open when the process had left the group.
+fn leaves_something_open(steps_without_producer: usize) -> bool {
+    let clock = ManualClock::at(Timestamp(1_000_000));
+    let (cluster, names) = (FakeCluster::new(1, clock.clone()), Names::new("stop", ""));
+    let mut builder = TopologyBuilder::new();
+    running_sums(&mut builder);
+    ["numbers", "running"].iter().for_each(|topic| cluster.create_topic(topic, 1, &[]));
+    [names.task_log(), names.changelog("sums"), names.changelog("counts")]
+        .iter()
+        .for_each(|topic| cluster.create_compacted_topic(topic, 1));
+    let program = Program {
+        topology: builder.build().expect("the topology is whole"),
+        settings: StepSettings::default(),
+        metrics: no_metrics(&clock),
+        cluster: cluster.clone(),
+        clock: clock.clone(),
+        partitions: 1,
+        names,
+    };
+    let mut running = program.start("p", &MemoryDisk::default(), 1, false);
+    let step = |running: &mut Running, faults: Faults| {
+        cluster.set_faults(faults);
+        clock.advance(Duration::from_millis(100));
+        cluster.tick();
+        running.step().expect("nothing fails for good")
+    };
+    for n in 0..40 {
+        cluster.append("numbers", 0, Some(b"key"), Some(n.to_string().as_bytes()), Timestamp(n)).expect("input is not refused");
+        step(&mut running, Faults::none());
+    }
+    let unanswered = Faults::none().with(FaultKind::EndNeverArrives, 1.0).with(FaultKind::CallDelayed, 1.0);
+    while cluster.open_transactions().is_empty() {
+        cluster.append("numbers", 0, Some(b"key"), Some(b"1"), Timestamp(100)).expect("input is not refused");
+        step(&mut running, unanswered.clone());
+    }
+    running.stop();
+    for n in 0..400 {
+        let faults = if n < steps_without_producer { unanswered.clone() } else { Faults::none() };
+        if !step(&mut running, faults) {
+            return !cluster.open_transactions().is_empty();
+        }
+    }
+    panic!("it does not leave");
+}
+
+#[test]
+fn a_stop_waits_a_little_for_the_end_of_a_transaction_whose_fate_is_unknown() {
+    assert!(!leaves_something_open(0) && !leaves_something_open(20), "a new producer ends it before the group is left");
+    assert!(leaves_something_open(400), "without one it stops all the same: the brokers end it after its time-out");
+}
