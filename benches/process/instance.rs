@@ -25,58 +25,85 @@ pub type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 /// empty directory, and measures it.
 pub fn with_orders(bench: &str, measure: impl FnOnce(&Instance) -> Fallible<()>) -> Fallible<()> {
     let orders = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(300_000_u64);
+    with_setup(bench, |setup| {
+        setup.write_orders(orders)?;
+        measure(&setup.start(setup.viewmill().arg("run"))?)
+    })
+}
+
+/// A directory of its own, and the Kafka that the bench was started with.
+pub fn with_setup(bench: &str, measure: impl FnOnce(&Setup) -> Fallible<()>) -> Fallible<()> {
     let servers =
         std::env::var("VIEWMILL_TEST_KAFKA").map_err(|_| format!("no Kafka: run `scripts/kafka run -- cargo bench --bench {bench}`"))?;
     let directory = std::env::temp_dir().join(format!("viewmill-bench-{}", std::process::id()));
     fs::create_dir_all(&directory)?;
-    let result = start(&servers, orders, &directory).and_then(|instance| measure(&instance));
-    fs::remove_dir_all(&directory)?;
+    let setup = Setup { servers, prefix: format!("bench-{}-", std::process::id()), directory };
+    let result = measure(&setup);
+    fs::remove_dir_all(&setup.directory)?;
     result
 }
 
-fn start(servers: &str, orders: u64, directory: &Path) -> Fallible<Instance> {
-    let prefix = format!("bench-{}-", std::process::id());
-    println!("writing the life of {orders} orders");
-    let sample = viewmill(servers, &prefix, directory)
-        .args(["sample", "--count", &orders.to_string(), "--rate", "0", "--seed", "7"])
-        .stdout(Stdio::null())
-        .status()?;
-    if !sample.success() {
-        return Err(format!("viewmill sample ended with {sample}").into());
-    }
-    Instance::start(viewmill(servers, &prefix, directory).arg("run"), directory)
+/// Where instances of a bench run.
+pub struct Setup {
+    pub servers: String,
+    pub prefix: String,
+    /// The state directory.
+    pub directory: PathBuf,
 }
 
-fn viewmill(servers: &str, prefix: &str, directory: &Path) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", servers)
-        .env("VIEWMILL__APPLICATION__ID", prefix.trim_end_matches('-'))
-        .env("VIEWMILL__APPLICATION__TOPIC_PREFIX", prefix)
-        .env("VIEWMILL__APPLICATION__STATE_DIR", directory)
-        .env("VIEWMILL__HTTP__LISTEN", "127.0.0.1:0")
-        .env("VIEWMILL__LOG__LEVEL", "warn")
-        .current_dir(directory);
-    command
+impl Setup {
+    pub fn write_orders(&self, orders: u64) -> Fallible<()> {
+        println!("writing the life of {orders} orders");
+        let mut sample = self.viewmill();
+        sample.args(["sample", "--count", &orders.to_string(), "--rate", "0", "--seed", "7"]).stdout(Stdio::null());
+        let ended = sample.status()?;
+        if ended.success() { Ok(()) } else { Err(format!("viewmill sample ended with {ended}").into()) }
+    }
+
+    /// The real binary.
+    pub fn viewmill(&self) -> Command {
+        self.command(Path::new(BINARY))
+    }
+
+    /// A program with the bench's configuration in its environment.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", &self.servers)
+            .env("VIEWMILL__APPLICATION__ID", self.prefix.trim_end_matches('-'))
+            .env("VIEWMILL__APPLICATION__TOPIC_PREFIX", &self.prefix)
+            .env("VIEWMILL__APPLICATION__STATE_DIR", &self.directory)
+            .env("VIEWMILL__HTTP__LISTEN", "127.0.0.1:0")
+            .env("VIEWMILL__LOG__LEVEL", std::env::var("VIEWMILL__LOG__LEVEL").unwrap_or_else(|_| "warn".into()))
+            .current_dir(&self.directory);
+        command
+    }
+
+    pub fn start(&self, command: &mut Command) -> Fallible<Instance> {
+        Instance::start(command, &self.directory)
+    }
 }
 
 /// The process that is measured; killed when dropped.
 pub struct Instance {
     child: Child,
     address: String,
+    began: Instant,
 }
 
 impl Instance {
     fn start(command: &mut Command, directory: &Path) -> Fallible<Self> {
-        let (file, child) = (directory.join("http.addr"), command.spawn()?);
-        let mut instance = Instance { child, address: String::new() };
-        let began = Instant::now();
+        let file = directory.join("http.addr");
+        // That of an earlier instance.
+        let _ = fs::remove_file(&file);
+        let (began, child) = (Instant::now(), command.spawn()?);
+        let mut instance = Instance { child, address: String::new(), began };
         while began.elapsed() < GIVE_UP && instance.child.try_wait()?.is_none() {
             instance.address = fs::read_to_string(&file).unwrap_or_default().trim().to_string();
             if !instance.address.is_empty() {
                 return Ok(instance);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         Err("the instance did not start".into())
     }
@@ -86,14 +113,43 @@ impl Instance {
         &self.address
     }
 
+    /// Answers how long it took from the process' start until it said that it is ready.
+    pub fn wait_until_ready(&mut self) -> Fallible<Duration> {
+        while self.began.elapsed() < GIVE_UP && self.child.try_wait()?.is_none() {
+            if self.get("/readyz")?.starts_with("HTTP/1.1 200") {
+                return Ok(self.began.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err("the instance did not get ready".into())
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(mut self) -> Fallible<()> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        let ended = self.child.wait()?;
+        if ended.success() { Ok(()) } else { Err(format!("the instance ended with {ended}").into()) }
+    }
+
+    /// Sends SIGKILL.
+    pub fn kill(mut self) -> Fallible<()> {
+        self.child.kill()?;
+        Ok(self.child.wait().map(drop)?)
+    }
+
     /// Answers how many events it took.
     pub fn wait_until_nothing_lags(&self) -> Fallible<u64> {
+        // Three topics of four partitions.
+        self.wait_until_no_lag_on(12)
+    }
+
+    /// The same for so many source partitions.
+    pub fn wait_until_no_lag_on(&self, partitions: usize) -> Fallible<u64> {
         let began = Instant::now();
         while began.elapsed() < GIVE_UP {
             let metrics = self.metrics()?;
             let lags: Vec<f64> = metrics.lines().filter(|line| line.starts_with("viewmill_consumer_lag_records{")).map(value).collect();
-            // Three topics of four partitions.
-            if lags.len() == 12 && lags.iter().all(|lag| *lag == 0.0) {
+            if lags.len() == partitions && lags.iter().all(|lag| *lag == 0.0) {
                 return Ok(self.metric("viewmill_consumer_records_total")? as u64);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -108,9 +164,13 @@ impl Instance {
     }
 
     fn metrics(&self) -> Fallible<String> {
+        self.get("/metrics")
+    }
+
+    fn get(&self, path: &str) -> Fallible<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

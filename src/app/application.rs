@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::instance::{InstanceError, refusals};
 use super::online_check::{OnlineFaults, check_online};
 use super::reset::InUse;
+use super::restore_report::Terminal;
 use super::topic_feed::FeedError;
 use super::{logging, malloc, reset, run};
 use crate::http::Routes;
@@ -36,7 +37,8 @@ struct Surroundings<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     /// `None`: everything is said on `err`.
-    start_log: Option<fn(&LogConfig) -> anyhow::Result<()>>,
+    start_log: Option<fn(&LogConfig, &Terminal) -> anyhow::Result<()>>,
+    terminal: Terminal,
     log_is_started: bool,
 }
 
@@ -60,7 +62,14 @@ impl<H> Application<H> {
         let _points = crate::faults::points_from_environment();
         let sources = Sources { variables: std::env::vars_os().collect(), reserved_property, ..Sources::none() };
         let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-        let surroundings = Surroundings { sources, out: &mut out, err: &mut err, start_log: Some(logging::init), log_is_started: false };
+        let surroundings = Surroundings {
+            sources,
+            out: &mut out,
+            err: &mut err,
+            start_log: Some(logging::init),
+            terminal: Terminal::stderr(),
+            log_is_started: false,
+        };
         self.execute(std::env::args_os(), surroundings).into()
     }
 
@@ -95,7 +104,7 @@ impl<H> Application<H> {
                 config.check_source_topics(&topology.source_topics())?;
                 surroundings.start_log(&config.log)?;
                 let routes = self.routes;
-                run::run(&config, topology, move |views| routes(&handles, views))
+                run::run(&config, topology, surroundings.terminal.clone(), move |views| routes(&handles, views))
             }
             Command::Check(args) => self.check(args, surroundings),
             Command::Reset(args) => {
@@ -154,7 +163,7 @@ impl Surroundings<'_> {
 
     fn start_log(&mut self, config: &LogConfig) -> anyhow::Result<()> {
         if let Some(start) = self.start_log {
-            start(config)?;
+            start(config, &self.terminal)?;
             self.log_is_started = true;
         }
         Ok(())
@@ -253,7 +262,8 @@ mod tests {
             reserved_property,
             ..Sources::none()
         };
-        let surroundings = Surroundings { sources, out: &mut out, err: &mut err, start_log: None, log_is_started: false };
+        let surroundings =
+            Surroundings { sources, out: &mut out, err: &mut err, start_log: None, terminal: Terminal::stderr(), log_is_started: false };
         let args = std::iter::once("viewmill").chain(args.split_whitespace()).map(OsString::from);
         let exit = application.execute(args, surroundings);
         Ended { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }

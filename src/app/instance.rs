@@ -14,6 +14,7 @@ use super::config::{Config, Guarantee};
 use super::former_threads::end_former_transactions;
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
+use super::open_ahead::open_ahead;
 use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::faults::{self, Sabotaged};
@@ -134,6 +135,7 @@ impl Instance {
             topology,
             clock,
         };
+        open_ahead(&connector.directory, &connector.topology, &connector.names)?;
         let connector = thread::Builder::new().name("connect".into()).spawn(move || connector.run())?;
         Ok(Instance { status, metrics, views, members, stop, threads, members_thread, connector, fenced })
     }
@@ -230,6 +232,15 @@ fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
     }
 }
 
+/// What is there once Kafka was reached.
+struct Reached {
+    tokens: TokenTable,
+    facts: ClusterFacts,
+    /// One for each thread; they have not joined yet.
+    members: Vec<KafkaMembership>,
+    reader: KafkaChangelogReader,
+}
+
 /// Reaches Kafka and starts the threads.
 struct Connector {
     names: Names,
@@ -259,13 +270,13 @@ impl Connector {
         let mut pause = RETRY.0;
         while !self.stop.load(Ordering::Acquire) {
             match self.connect() {
-                Ok((tokens, facts)) => {
+                Ok(reached) => {
                     let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
                     // Under the lock, because who stops the instance does not wait for this thread.
                     if self.stop.load(Ordering::Acquire) {
                         return;
                     }
-                    if let Err(error) = self.start_threads(tokens, facts, &mut threads) {
+                    if let Err(error) = self.start_threads(reached, &mut threads) {
                         tracing::error!(%error, "threads cannot be started");
                         self.status.set_error(error);
                     }
@@ -294,10 +305,13 @@ impl Connector {
         }
     }
 
-    fn connect(&self) -> Result<(TokenTable, ClusterFacts), NotReady> {
+    fn connect(&self) -> Result<Reached, NotReady> {
         let mut admin = KafkaAdmin::new(&self.settings)?.stopped_by(self.stop.clone());
         let cluster = admin.cluster_id()?;
         let provisioned = provision(&self.topology, &self.names, &self.topics, &mut admin)?;
+        tracing::debug!("topics are there");
+        let threads = (1..=self.stream_threads).map(|thread| self.settings.for_thread(thread.to_string()));
+        let members = threads.map(|settings| KafkaMembership::prepare(&settings, &self.names.task_log())).collect::<Result<_, _>>()?;
         for (subtopology, partitions) in &provisioned.partitions {
             self.registry.set_partitions(subtopology.as_str().into(), *partitions);
         }
@@ -306,10 +320,14 @@ impl Connector {
         let wanted = provisioned.tasks(&self.topology);
         let tokens = TokenTable::read_or_extend(&self.names.task_log(), &wanted, &mut admin, &mut reader, &mut producer)?;
         end_former_transactions(&self.instance_dir, &self.settings, self.stream_threads)?;
-        Ok((tokens, ClusterFacts { cluster, topics: provisioned.topics }))
+        tracing::debug!("tokens are read");
+        let facts = ClusterFacts { cluster, topics: provisioned.topics };
+        Ok(Reached { tokens, facts, members, reader })
     }
 
-    fn start_threads(&self, tokens: TokenTable, facts: ClusterFacts, started: &mut Option<Threads>) -> Result<(), String> {
+    fn start_threads(&self, reached: Reached, started: &mut Option<Threads>) -> Result<(), String> {
+        let Reached { tokens, facts, members, reader } = reached;
+        let joining = members.into_iter().map(KafkaMembership::begin).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let (status, clock) = (self.status.clone(), self.clock.clone());
         // Those that another version gave tokens to are not ours to miss.
@@ -336,11 +354,11 @@ impl Connector {
                 fenced.store(true, Ordering::Release);
             }
         });
-        for (n, name) in (1..).zip(&names) {
+        for ((n, name), membership) in (1..).zip(&names).zip(joining) {
             let settings = self.settings.for_thread(n.to_string());
             let machine = StreamThread::<KafkaPorts>::new(ThreadParts {
                 name: name.clone(),
-                membership: KafkaMembership::join(&settings, &self.names.task_log()).map_err(|e| text(&e))?,
+                membership,
                 data: KafkaDataConsumer::new(&settings).map_err(|e| text(&e))?,
                 producer: KafkaProducer::new(&settings),
                 settings: step.clone(),
@@ -356,9 +374,9 @@ impl Connector {
             });
             threads.start_stream(name, machine, self.status.clone(), on_end.clone()).map_err(|e| text(&e))?;
         }
-        let reader = KafkaChangelogReader::new(&self.settings).map_err(|e| text(&e))?;
         let restorer =
-            StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone());
+            StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone())
+                .paced_by(self.status.clone());
         let activity = self.metrics.activities.thread("restore-1");
         threads.start_restorer("restore-1", restorer, activity, self.status.clone()).map_err(|e| text(&e))?;
         let sampler = StoreSampler::new(&self.topology, self.registry.clone(), self.budget.clone(), self.metrics.clone());

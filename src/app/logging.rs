@@ -7,14 +7,16 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::EnvFilter;
 
 use super::config::{LogConfig, LogFormat};
+use super::restore_report::Terminal;
 
 /// Starts the log of this process, and sends panics there too, so that a line of JSON is never broken up by one.
 ///
 /// # Errors
 /// When the level cannot be read, or the log was started before.
-pub fn init(config: &LogConfig) -> anyhow::Result<()> {
+pub(super) fn init(config: &LogConfig, terminal: &Terminal) -> anyhow::Result<()> {
     let filter = EnvFilter::builder().parse(&config.level)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = terminal.clone();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || terminal.clone());
     let started = match config.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -44,7 +46,7 @@ mod tests {
 
     /// What a process of its own writes to its log.
     fn write_log() {
-        init(&LogConfig { format: LogFormat::Json, level: "debug".to_string() }).unwrap();
+        init(&LogConfig { format: LogFormat::Json, level: "debug".to_string() }, &Terminal::stderr()).unwrap();
         tracing::info!(detail = "two\nlines", "an event");
         let panicked = std::thread::spawn(|| panic!("on\npurpose")).join();
         assert!(panicked.is_err());

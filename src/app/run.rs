@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::exit::Exit;
 use super::instance::Instance;
+use super::restore_report::{Terminal, report};
 use crate::clock::SystemClock;
 use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes};
 use crate::query::Views;
@@ -22,12 +23,12 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs until a signal or a fence. `routes` are the application's.
-pub(super) fn run(config: &Config, topology: Topology, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+pub(super) fn run(config: &Config, topology: Topology, terminal: Terminal, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("http").build()?;
-    runtime.block_on(serve(config, topology, routes))
+    runtime.block_on(serve(config, topology, terminal, routes))
 }
 
-async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+async fn serve(config: &Config, topology: Topology, terminal: Terminal, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
     let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
@@ -48,6 +49,7 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
     let routes = routes(instance.views.clone()).and(engine_routes(engine));
     tracing::info!(%address, url = config.http.advertised_url(address), "HTTP listens");
 
+    let reporting = tokio::spawn(report(terminal, instance.metrics.clone()));
     let metrics = instance.metrics.clone();
     let (stop_http, http_stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {
@@ -69,6 +71,7 @@ async fn serve(config: &Config, topology: Topology, routes: impl FnOnce(Views) -
     // Reads are answered while the threads commit and leave.
     let in_error = matches!(instance.status.state(), InstanceState::Error(_));
     let stopped = tokio::task::spawn_blocking(move || instance.stop()).await?;
+    reporting.abort();
     let _ = stop_http.send(());
     match served {
         Some(served) => served??,

@@ -145,6 +145,9 @@ struct TaskJson {
     thread: String,
     /// `null` when it is not known.
     restore_remaining: Option<i64>,
+    /// Changelog offsets a second, of late; this and the next are `null` when it is not being restored.
+    restore_rate: Option<f64>,
+    restore_eta_seconds: Option<f64>,
 }
 
 fn tasks(engine: &Engine) -> Response {
@@ -152,7 +155,11 @@ fn tasks(engine: &Engine) -> Response {
     struct Tasks {
         tasks: Vec<TaskJson>,
     }
+    let figures = engine.metrics.restore.figures();
+    let restoring = |row: &TaskRow| figures.iter().find(|figures| row.task.as_ref().is_some_and(|task| figures.task == task.to_string()));
     let row = |row: TaskRow| TaskJson {
+        restore_rate: restoring(&row).and_then(|figures| figures.rate),
+        restore_eta_seconds: restoring(&row).and_then(|figures| figures.eta_seconds),
         id: row.task.as_ref().map(ToString::to_string),
         token: row.token,
         subtopology: row.task.as_ref().map(|task| task.subtopology.to_string()),
@@ -160,11 +167,11 @@ fn tasks(engine: &Engine) -> Response {
         role: row.task.as_ref().map(|_| "active"),
         state: row.state,
         instance: engine.instance.0.clone(),
-        thread: row.thread,
-        restore_remaining: match (row.state, &row.task) {
-            ("active", _) => Some(0),
-            (_, task) => task.as_ref().and_then(|task| engine.metrics.restore.remaining_of(&task.to_string())),
+        restore_remaining: match row.state {
+            "active" => Some(0),
+            _ => restoring(&row).map(|figures| figures.remaining),
         },
+        thread: row.thread,
     };
     let mut rows = engine.status.tasks();
     rows.sort_by_key(|row| row.token);

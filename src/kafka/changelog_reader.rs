@@ -13,7 +13,9 @@ use super::data_consumer::{KafkaDataConsumer, KafkaMessage};
 use super::error::{from_code, from_kafka};
 use super::ffi;
 use super::settings::KafkaSettings;
-use crate::ports::{ChangelogReader, Chunk, DataConsumer, Fetched, InputMessage, LogBounds, LogRecord, PortError, PortErrorClass};
+use crate::ports::{
+    ChangelogReader, Chunk, DataConsumer, EachRow, Fetched, InputMessage, LogBounds, LogRecord, PortError, PortErrorClass, Reached,
+};
 use crate::record::{Offset, TopicPartition};
 
 /// How long one question to Kafka may take.
@@ -69,6 +71,55 @@ impl KafkaChangelogReader {
         }
         Ok(self.uncommitted.as_ref().expect("it was just made"))
     }
+}
+
+/// What was taken from a partition's queue.
+struct Taken {
+    records: usize,
+    position: Offset,
+    at_end: bool,
+    /// The end was told by this call.
+    told_end: bool,
+}
+
+impl KafkaChangelogReader {
+    /// Takes what is here, up to a bound; never waits.
+    fn take(&mut self, partition: &TopicPartition, max_bytes: usize, each: &mut dyn FnMut(KafkaMessage)) -> Result<Taken, PortError> {
+        let Some(open) = self.open.get_mut(partition) else {
+            return Err(PortError::new(PortErrorClass::Fatal, "read a log", format!("{partition}: is not open")));
+        };
+        let (mut records, mut bytes, mut told_end) = (0, 0, false);
+        while bytes < max_bytes {
+            match self.reader.fetch(partition, BATCH_RECORDS, &mut self.taken) {
+                Ok(0) => break,
+                Ok(_) => {}
+                // What was handed out counts; a failure that lasts comes again.
+                Err(error) if error.is_retriable() && records > 0 => break,
+                Err(error) => return Err(error),
+            }
+            for fetched in self.taken.drain(..) {
+                open.at_end = match fetched {
+                    Fetched::Message(message) => {
+                        open.position = message.offset().next();
+                        records += 1;
+                        bytes += size_bytes(&message) + size_of::<LogRecord>();
+                        each(message);
+                        false
+                    }
+                    Fetched::End(end) => {
+                        open.position = end;
+                        told_end = true;
+                        true
+                    }
+                };
+            }
+        }
+        Ok(Taken { records, position: open.position, at_end: open.at_end, told_end })
+    }
+}
+
+fn size_bytes(message: &KafkaMessage) -> usize {
+    message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)
 }
 
 /// First and last offset as a client sees them: the last is the stable one under read_committed.
@@ -133,43 +184,37 @@ impl ChangelogReader for KafkaChangelogReader {
 
     fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError> {
         let deadline = Instant::now() + wait;
-        let Some(open) = self.open.get_mut(partition) else {
-            return Err(PortError::new(PortErrorClass::Fatal, "read a log", format!("{partition}: is not open")));
-        };
-        let (mut records, mut bytes, mut ended) = (Vec::new(), 0, false);
-        while bytes < CHUNK_BYTES {
-            if self.reader.fetch(partition, BATCH_RECORDS, &mut self.taken)? == 0 {
-                let remaining = deadline.saturating_duration_since(Instant::now());
-                if ended || !records.is_empty() || remaining.is_zero() {
-                    break;
-                }
-                self.reader.wait(remaining)?;
+        let mut records = Vec::new();
+        loop {
+            let mut each = |message: KafkaMessage| {
+                records.push(LogRecord {
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.value().map(<[u8]>::to_vec),
+                    timestamp: message.timestamp(),
+                    headers: message.headers(),
+                });
+            };
+            let reached = self.take(partition, CHUNK_BYTES, &mut each)?;
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if reached.records > 0 || reached.told_end || remaining.is_zero() {
+                return Ok(Chunk { records, position: reached.position, at_end: reached.at_end });
             }
-            for fetched in self.taken.drain(..) {
-                ended = match fetched {
-                    Fetched::Message(message) => {
-                        open.position = message.offset().next();
-                        let record = LogRecord {
-                            offset: message.offset(),
-                            key: message.key().map(<[u8]>::to_vec),
-                            value: message.value().map(<[u8]>::to_vec),
-                            timestamp: message.timestamp(),
-                            headers: message.headers(),
-                        };
-                        bytes +=
-                            record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len) + size_of::<LogRecord>();
-                        records.push(record);
-                        false
-                    }
-                    Fetched::End(end) => {
-                        open.position = end;
-                        true
-                    }
-                };
-                open.at_end = ended;
-            }
+            self.reader.wait(remaining)?;
         }
-        Ok(Chunk { records, position: open.position, at_end: open.at_end })
+    }
+
+    fn read_rows(&mut self, partition: &TopicPartition, max_bytes: usize, each: EachRow<'_>) -> Result<Reached, PortError> {
+        let mut bytes = 0;
+        let taken = self.take(partition, max_bytes, &mut |message: KafkaMessage| {
+            bytes += size_bytes(&message);
+            each(message.offset(), message.key(), message.value());
+        })?;
+        Ok(Reached { position: taken.position, at_end: taken.at_end, records: taken.records, bytes })
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        self.reader.wait(at_most)
     }
 
     fn close(&mut self, partition: &TopicPartition) {

@@ -29,7 +29,7 @@ pub(super) use self::consume::{assign, committed, consumer_client, unassign};
 pub(super) use self::describe::{Patience, describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
 pub(super) use self::message::NativeMessage;
-pub(super) use self::produce::{Step, Topic, purge, send_now, transaction, transactional_client};
+pub(super) use self::produce::{Step, Topic, connect, purge, send_now, transaction, transactional_client};
 pub(super) use self::queue::{Pointers, Queue};
 
 /// A client of librdkafka.

@@ -27,6 +27,8 @@ const MAX_EVENTS_A_POLL: usize = 10_000;
 
 const POLL: &str = "poll the group";
 
+const JOIN: &str = "join the group";
+
 /// A member of the application's group.
 pub struct KafkaMembership {
     queue: Queue<BaseConsumer<Rebalances>>,
@@ -42,15 +44,30 @@ impl KafkaMembership {
     /// # Errors
     /// `Fatal` when librdkafka refuses the settings. Whether Kafka can be reached shows only in polls.
     pub fn join(settings: &KafkaSettings, task_log: &str) -> Result<Self, PortError> {
-        const OPERATION: &str = "join the group";
+        Self::prepare(settings, task_log)?.begin()
+    }
+
+    /// Connects and looks for the group's coordinator, but does not join yet. Members that begin at the same moment share out the
+    /// tokens in one go; if one comes when another has just got them all, it waits for the other's next heartbeat.
+    ///
+    /// # Errors
+    /// As [`KafkaMembership::join`].
+    pub fn prepare(settings: &KafkaSettings, task_log: &str) -> Result<Self, PortError> {
         let group = settings.application_id.clone();
-        let refused = |error: KafkaError| from_kafka(OPERATION, &group, &error);
         let context = Rebalances::new(format!("{}/group", settings.member_name()));
-        let consumer: Arc<BaseConsumer<Rebalances>> = Arc::new(settings.membership().create_with_context(context).map_err(refused)?);
-        let queue =
-            Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, "the consumer has no queue"))?;
-        consumer.subscribe(&[task_log]).map_err(refused)?;
+        let made = settings.membership().create_with_context(context);
+        let consumer: Arc<BaseConsumer<Rebalances>> = Arc::new(made.map_err(|error| from_kafka(JOIN, &group, &error))?);
+        let queue = Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, JOIN, "the consumer has no queue"))?;
         Ok(KafkaMembership { queue, consumer, group, task_log: task_log.to_string(), leaving: false })
+    }
+
+    /// Begins to join.
+    ///
+    /// # Errors
+    /// As [`KafkaMembership::join`].
+    pub fn begin(self) -> Result<Self, PortError> {
+        self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka(JOIN, &self.group, &error))?;
+        Ok(self)
     }
 
     /// What ended this member for good: said once by a poll, true ever after.

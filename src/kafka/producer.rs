@@ -22,6 +22,8 @@ use crate::record::{Offset, OutputRecord, TopicPartition};
 
 /// How long a record waits for room.
 const MAX_SEND_WAIT: Duration = Duration::from_secs(5);
+/// How long a new client waits for its first connection before it asks for its id.
+const MAX_CONNECT: Duration = Duration::from_secs(1);
 /// How long beginning may take, when the producer must be replaced for it.
 const MAX_BEGIN_WAIT: Duration = Duration::from_secs(5);
 /// So long after a flush began nothing lingers any more.
@@ -158,7 +160,10 @@ impl TransactionalProducer for KafkaProducer {
         // A client that is still waiting for its id goes on waiting: making another would begin again.
         if self.native.as_ref().is_none_or(|native| native.is_initialized) {
             self.discard();
-            self.native = Some(self.make()?);
+            let made = self.make()?;
+            // Whatever comes of it, the next call tells.
+            ffi::connect(&*made.client, timeout.min(MAX_CONNECT));
+            self.native = Some(made);
         }
         let Some(native) = &self.native else { return Ok(()) };
         let client = native.client.clone();

@@ -30,7 +30,7 @@ pub use http::HttpMetrics;
 pub use lag::LagRow;
 pub use processing::ProcessingMetrics;
 pub use queries::{QueryMetrics, QueryResult, QueryType, ViewMeter};
-pub use restore::{RestoreMeter, RestoreMetrics};
+pub use restore::{RestoreFigures, RestoreMeter, RestoreMetrics};
 pub use status::{StatusSource, TaskCount};
 pub use stores::{DatabaseSample, StoreMetrics, StoreSample, StoreTally, TIMED_OPERATIONS};
 pub use task::TaskMeter;

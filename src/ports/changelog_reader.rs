@@ -31,6 +31,22 @@ pub struct Chunk {
     pub at_end: bool,
 }
 
+/// What a read of rows brought, beside the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Reached {
+    /// As in [`Chunk`].
+    pub position: Offset,
+    /// As in [`Chunk`].
+    pub at_end: bool,
+    /// How many records were handed out; none means that nothing is here yet, or that the end is reached.
+    pub records: usize,
+    /// The bytes of their keys and values.
+    pub bytes: usize,
+}
+
+/// Takes a record's offset, key and value.
+pub type EachRow<'a> = &'a mut dyn FnMut(Offset, Option<&[u8]>, Option<&[u8]>);
+
 /// The bounds of a partition's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogBounds {
@@ -56,6 +72,13 @@ pub trait ChangelogReader: Send {
 
     /// The next records of an open partition, waiting at most `wait`. An empty chunk that is not at the end means: again.
     fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError>;
+
+    /// As [`ChangelogReader::read`], but it never waits, and records stay where the client put them. Many partitions can be open: what
+    /// is fetched for one does not wait for the others. It ends soon after `max_bytes`.
+    fn read_rows(&mut self, partition: &TopicPartition, max_bytes: usize, each: EachRow<'_>) -> Result<Reached, PortError>;
+
+    /// Waits until something may have come for an open partition, or the time is over.
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError>;
 
     /// Stops reading a partition.
     fn close(&mut self, partition: &TopicPartition);

@@ -14,7 +14,7 @@ mod membership;
 mod producer;
 
 pub use admin::{Admin, NewTopic, TopicInfo};
-pub use changelog_reader::{ChangelogReader, Chunk, LogBounds, LogRecord};
+pub use changelog_reader::{ChangelogReader, Chunk, EachRow, LogBounds, LogRecord, Reached};
 pub use cluster_facts::ClusterFacts;
 pub use data_consumer::{DataConsumer, Fetched, InputMessage, Wake};
 pub use error::{PortError, PortErrorClass};

@@ -1,6 +1,7 @@
 //! What the instance tells of itself: its state, its tasks and their lag. Threads write, HTTP and metrics read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,13 +91,28 @@ impl Inner {
 #[derive(Clone)]
 pub struct InstanceStatus {
     inner: Arc<Mutex<Inner>>,
+    /// When a task last processed a record, in milliseconds; 0: never.
+    worked_at_ms: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
 
 impl InstanceStatus {
     /// An instance that has just been created.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        InstanceStatus { inner: Arc::default(), clock }
+        InstanceStatus { inner: Arc::default(), worked_at_ms: Arc::default(), clock }
+    }
+
+    /// A task has processed records.
+    pub fn note_work(&self, now: Duration) {
+        self.worked_at_ms.store(now.as_millis() as u64 + 1, Ordering::Relaxed);
+    }
+
+    /// Whether a task has processed records within a time before now.
+    pub fn is_at_work(&self, now: Duration, within: Duration) -> bool {
+        match self.worked_at_ms.load(Ordering::Relaxed) {
+            0 => false,
+            at => now.as_millis() as u64 <= at + within.as_millis() as u64,
+        }
     }
 
     /// Topics are there, the threads start.

@@ -41,6 +41,9 @@ pub enum TokenError {
     },
 }
 
+/// So many partitions of the task log are read at the same time.
+const READ_AT_ONCE: usize = 16;
+
 /// Which token stands for which task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenTable {
@@ -119,14 +122,15 @@ impl TokenTable {
 
     fn read(task_log: &str, partitions: i32, reader: &mut dyn ChangelogReader) -> Result<Self, TokenError> {
         let mut tasks = BTreeMap::new();
-        for token in 0..partitions {
-            let partition = TopicPartition::new(task_log, token);
-            reader.open(&partition, Offset(0))?;
-            let first = first_record(&partition, reader);
-            reader.close(&partition);
-            if let Some(task) = first? {
-                tasks.insert(token, task);
-            }
+        let tokens: Vec<i32> = (0..partitions).collect();
+        for some in tokens.chunks(READ_AT_ONCE) {
+            let partitions: Vec<TopicPartition> = some.iter().map(|token| TopicPartition::new(task_log, *token)).collect();
+            // All are on their way before the first is waited for.
+            let opened = partitions.iter().try_for_each(|partition| reader.open(partition, Offset(0)));
+            let first = opened.map_err(TokenError::from).and_then(|()| partitions.iter().map(|at| first_record(at, reader)).collect());
+            partitions.iter().for_each(|partition| reader.close(partition));
+            let first: Vec<Option<TaskId>> = first?;
+            tasks.extend(some.iter().zip(first).filter_map(|(token, task)| Some((*token, task?))));
         }
         Ok(TokenTable { tasks, has_grown: false })
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::LoadRow;
+
 /// A column of a task's database; 0 holds the task's own position, the stores follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Column(pub u16);
@@ -37,6 +39,18 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// All rows of a load.
+    pub fn of_rows(column: Column, rows: &[LoadRow<'_>]) -> Batch {
+        let mut batch = Batch::default();
+        for (key, row) in rows {
+            match row {
+                Some(row) => batch.put(column, key, row),
+                None => batch.delete(column, key),
+            }
+        }
+        batch
+    }
+
     /// Adds a row.
     pub fn put(&mut self, column: Column, key: &[u8], value: &[u8]) {
         let key = self.push(key);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Column, DatabaseFigures, Direction, KeyRange, StoreError};
+use super::{Batch, Column, DatabaseFigures, Direction, KeyRange, LoadRow, StoreError};
 
 /// A task's database. Shared by the task, which writes, and readers.
 pub trait Database: Send + Sync {
@@ -16,6 +16,12 @@ pub trait Database: Send + Sync {
 
     /// Applies all writes or none. They survive a kill of the process, not necessarily a power cut.
     fn write(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// As [`Database::write`] for many rows of one column, sorted by key, each key once; much cheaper where there is a disk. No other
+    /// rows of the column may be written meanwhile.
+    fn ingest(&self, column: Column, rows: &[LoadRow<'_>]) -> Result<(), StoreError> {
+        self.write(&Batch::of_rows(column, rows))
+    }
 
     /// Removes all rows of a column. Not atomic: who does it must be able to do it again.
     fn clear(&self, column: Column) -> Result<(), StoreError>;
@@ -57,6 +63,11 @@ pub trait DatabaseProvider: Send + Sync {
     /// Opens a task's current database, made empty if there is none. `columns` are the names of its stores; they become
     /// columns 1, 2, ….
     fn open(&self, task: &str, columns: &[String]) -> Result<Arc<dyn Database>, StoreError>;
+
+    /// The tasks that have a database here, as far as can be seen; made by an earlier process.
+    fn tasks(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Opens a new, empty database beside the current one. It counts for nothing, and goes with the next `open`, until
     /// [`DatabaseProvider::switch`].

@@ -15,6 +15,9 @@ pub struct StateDirectory {
     inner: Arc<Inner>,
 }
 
+/// So many databases are opened before anybody asks for them, at most.
+const MAX_OPEN_AHEAD: usize = 64;
+
 struct Inner {
     provider: Box<dyn DatabaseProvider>,
     tasks: Mutex<Tasks>,
@@ -113,6 +116,22 @@ impl StateDirectory {
         }
         self.inner.provider.set_aside(task, true)?;
         self.lease(task, columns)
+    }
+
+    /// Opens the databases that are there, for leases to come; `columns` are those of a task, `None` for what is to stay closed. One
+    /// that cannot be opened is left to its lease, which says why.
+    pub fn open_ahead(&self, columns: impl Fn(&str) -> Option<Vec<String>>) {
+        let tasks = self.inner.provider.tasks().into_iter().filter_map(|task| Some((columns(&task)?, task)));
+        for (columns, task) in tasks.take(MAX_OPEN_AHEAD) {
+            let mut tasks = self.tasks();
+            if tasks.open.contains_key(&task) || tasks.leased.contains(&task) {
+                continue;
+            }
+            match self.inner.provider.open(&task, &columns).and_then(TaskDatabase::new) {
+                Ok(database) => drop(tasks.open.insert(task, Arc::new(database))),
+                Err(error) => tracing::debug!(task, %error, "not opened ahead"),
+            }
+        }
     }
 
     /// Puts the database of a lease aside and answers a lease of a new, empty one.

@@ -25,8 +25,10 @@ mod memory_database;
 mod origin;
 mod position;
 mod rocks;
+mod row_table;
 mod store_type;
 mod task_database;
+mod task_restore;
 mod working_set;
 
 #[cfg(test)]
@@ -46,6 +48,8 @@ pub use memory_database::{MemoryDatabase, MemoryDisk};
 pub use origin::Origin;
 pub use position::{Marker, TaskPosition};
 pub use rocks::{MemoryBudget, ROCKSDB_VERSION, RocksDisk};
+pub use row_table::{LoadRow, RowTable};
 pub(crate) use store_type::{RowIndexer, RowTypes, StoreType};
 pub use task_database::{TaskDatabase, TaskLease};
+pub use task_restore::RestoreProgress;
 pub(crate) use working_set::{ErasedStore, TypedStore};

@@ -3,6 +3,8 @@
 //! The write-ahead log is on and not synced: it survives a killed process. All column families flush together. Where databases lie:
 //! `generations.rs`; which failures mean that one is damaged: `damage.rs`.
 
+mod ingest;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use rocksdb::{
 use super::damage::{damage_of, is_orphaned, torn_manifest};
 use super::figures::{DatabaseFigures, cumulative_stall};
 use super::generations::Generations;
-use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, Snapshot, StoreError};
+use super::{Batch, Column, Database, DatabaseProvider, Direction, KeyRange, LoadRow, Snapshot, StoreError};
 use crate::metrics::StoreSample;
 
 /// The RocksDB that is linked in; its C interface does not tell, but each database does.
@@ -92,7 +94,8 @@ impl RocksDisk {
         let descriptors = families.into_iter().map(|name| ColumnFamilyDescriptor::new(name, self.family_options()));
         let db = DB::open_cf_descriptors(&options, &path, descriptors).map_err(|e| native(&path, "open", &e))?;
         let names = std::iter::once(META_FAMILY.to_string()).chain(columns.iter().cloned()).collect();
-        Ok(Arc::new(RocksDatabase { db, names, path, damage: OnceLock::new() }))
+        ingest::remove_leftovers(&path)?;
+        Ok(Arc::new(RocksDatabase { db, names, path, damage: OnceLock::new(), file_options: self.family_options() }))
     }
 
     fn database_options(&self) -> Options {
@@ -147,6 +150,11 @@ impl DatabaseProvider for RocksDisk {
         self.generations(task).switch()
     }
 
+    fn tasks(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().join("current").exists()).filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     fn set_aside(&self, task: &str, keep: bool) -> Result<(), StoreError> {
         self.generations(task).set_aside(keep)
     }
@@ -163,6 +171,8 @@ struct RocksDatabase {
     path: PathBuf,
     /// What was first found damaged.
     damage: OnceLock<String>,
+    /// Those of files that are made outside of the database and then taken in.
+    file_options: Options,
 }
 
 impl RocksDatabase {
@@ -224,6 +234,10 @@ impl Database for RocksDatabase {
             }
         }
         self.db.write(writes).map_err(|e| self.failed("write a batch", &e))
+    }
+
+    fn ingest(&self, column: Column, rows: &[LoadRow<'_>]) -> Result<(), StoreError> {
+        ingest::ingest(self, column, rows)
     }
 
     fn clear(&self, column: Column) -> Result<(), StoreError> {

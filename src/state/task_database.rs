@@ -85,22 +85,6 @@ impl TaskDatabase {
         Ok(())
     }
 
-    /// Applies restored rows. The position stays behind until [`TaskDatabase::finish_restore`]: rows are applied again after a
-    /// kill, which changes nothing.
-    pub fn restore(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.database.write(batch)
-    }
-
-    /// Says that the rows of this position are all here.
-    pub fn finish_restore(&self, position: TaskPosition) -> Result<(), StoreError> {
-        let mut current = self.lock();
-        let mut batch = Batch::default();
-        put_position(&mut batch, &position)?;
-        self.database.write(&batch)?;
-        *current = Some(Arc::new(position));
-        Ok(())
-    }
-
     /// All rows as they are now, together with the position whose state they are; `None` before the first commit. Never waits for
     /// a write.
     pub fn snapshot(&self) -> Result<SnapshotAt<'_>, StoreError> {
@@ -184,7 +168,7 @@ impl TaskDatabase {
         Ok(position)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<TaskPosition>>> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<TaskPosition>>> {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -194,7 +178,7 @@ fn index_key(name: &str) -> Vec<u8> {
     format!("index:{name}").into_bytes()
 }
 
-fn put_position(batch: &mut Batch, position: &TaskPosition) -> Result<(), StoreError> {
+pub(super) fn put_position(batch: &mut Batch, position: &TaskPosition) -> Result<(), StoreError> {
     batch.put_with(Column::META, TaskPosition::KEY, |out| codec::encode_row(position, out)).map_err(meta_error)
 }
 
@@ -204,7 +188,7 @@ fn read_position(get: impl FnOnce(&[u8], &mut dyn FnMut(&[u8])) -> Result<bool, 
     position.transpose().map_err(meta_error)
 }
 
-fn meta_error(source: codec::CodecError) -> StoreError {
+pub(super) fn meta_error(source: codec::CodecError) -> StoreError {
     StoreError::Codec { store: "(position)".to_string(), source }
 }
 

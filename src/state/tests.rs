@@ -15,6 +15,8 @@ use crate::state::index::IndexKeys;
 
 mod damaged;
 
+mod loads;
+
 const STORE: Column = Column(1);
 const INDEX: Column = Column(2);
 

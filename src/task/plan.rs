@@ -90,6 +90,11 @@ impl TaskPlan {
         stores.chain(definitions().flat_map(|d| d.indexes.iter().map(|index| d.index_column_name(index)))).collect()
     }
 
+    /// All columns that hold rows.
+    pub fn row_columns(&self) -> impl Iterator<Item = Column> + '_ {
+        self.stores.iter().flat_map(|store| std::iter::once(store.column).chain(store.indexes.iter().copied()))
+    }
+
     /// A store's indexes with their columns.
     pub(crate) fn indexes_of<'a>(&'a self, store: &'a PlannedStore) -> Vec<(Column, &'a IndexDef)> {
         store.indexes.iter().copied().zip(&self.topology.store(store.id).indexes).collect()

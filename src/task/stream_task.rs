@@ -270,7 +270,7 @@ impl Task {
         self.stores.iter_mut().flatten().for_each(|store| {
             let mut batch = Batch::default();
             let _ = store.collect(&mut batch);
-            let _ = self.lease.database().restore(&batch);
+            let _ = self.lease.database().database().write(&batch);
         });
     }
 

@@ -15,6 +15,7 @@ mod outputs;
 mod poison;
 mod process;
 mod reader;
+mod restoring;
 mod rules;
 mod running_sums;
 mod sabotages;

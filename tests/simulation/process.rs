@@ -10,7 +10,7 @@ use crate::metrics::{Metrics, Versions};
 use crate::query::ViewRegistry;
 use crate::runtime::step::{StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
 use crate::runtime::{InstanceStatus, TokenTable};
-use crate::state::{MemoryDisk, StateDirectory};
+use crate::state::{DatabaseProvider, MemoryDisk, StateDirectory};
 use crate::testkit::cluster::{FakeChangelogReader, FakeCluster, FakePorts, MemberConfig};
 use crate::topology::{Names, TaskId, Topology};
 
@@ -53,9 +53,14 @@ impl Program {
 
     /// Starts a process on its disk, with so many stream threads; they are static members if `fixed`.
     pub(super) fn start(&self, name: &str, disk: &MemoryDisk, threads: usize, fixed: bool) -> Running {
+        self.start_on(name, Box::new(disk.clone()), threads, fixed)
+    }
+
+    /// The same on a disk of any kind.
+    pub(super) fn start_on(&self, name: &str, disk: Box<dyn DatabaseProvider>, threads: usize, fixed: bool) -> Running {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let (requests, served) = bounded(64);
-        let directory = StateDirectory::unlocked(Box::new(disk.clone()));
+        let directory = StateDirectory::unlocked(disk);
         let (views, stop, status) = (ViewRegistry::default(), Arc::new(AtomicBool::new(false)), InstanceStatus::new(clock.clone()));
         self.topology.subtopologies().iter().for_each(|part| views.set_partitions(part.name.clone(), self.partitions));
         let names: Vec<String> = (1..=threads).map(|thread| format!("{name}-{thread}")).collect();

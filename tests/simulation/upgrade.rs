@@ -18,7 +18,7 @@ use crate::topology::{Names, Topology, TopologyBuilder};
 const PARTITIONS: i32 = 2;
 const KEYS: usize = 10;
 /// Column 0 is the position; `sums` and `counts` come before it in both versions.
-const EVEN: Column = Column(3);
+pub(super) const EVEN: Column = Column(3);
 const BY_SUM: Column = Column(4);
 
 type Rows<V> = BTreeMap<String, V>;
@@ -30,7 +30,7 @@ fn version_1() -> Topology {
 }
 
 /// Keeps the keys whose running sum is even, which come and go; and finds them by their sum.
-fn version_2() -> Topology {
+pub(super) fn version_2() -> Topology {
     let mut builder = TopologyBuilder::new();
     let changes = running_sums(&mut builder);
     let even = builder.partial_store::<String, i64>("even");
@@ -48,19 +48,19 @@ fn version_2() -> Topology {
     builder.build().expect("the topology is whole")
 }
 
-struct Shop {
-    program: Program,
+pub(super) struct Shop {
+    pub(super) program: Program,
     rng: fastrand::Rng,
-    disk: MemoryDisk,
-    running: Option<Running>,
+    pub(super) disk: MemoryDisk,
+    pub(super) running: Option<Running>,
     version: usize,
     seed: u64,
     /// How often `even` was served.
-    checked: usize,
+    pub(super) checked: usize,
 }
 
 impl Shop {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp(1_000_000));
         let cluster = FakeCluster::new(seed, clock.clone());
         let names = Names::new("upgrade", "");
@@ -81,7 +81,7 @@ impl Shop {
         Shop { program, rng, disk, running: None, version: 1, seed, checked: 0 }
     }
 
-    fn start(&mut self, version: usize) {
+    pub(super) fn start(&mut self, version: usize) {
         self.version = version;
         self.program.topology = if version == 1 { version_1() } else { version_2() };
         self.running = Some(self.program.start("p", &self.disk, 1, true));
@@ -93,7 +93,7 @@ impl Shop {
         self.program.cluster.append("numbers", None, Some(key.as_bytes()), Some(value.as_bytes()), now).expect("input is not refused");
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         self.program.clock.advance(Duration::from_millis(self.rng.u64(5..200)));
         self.program.cluster.tick();
         let Some(running) = &mut self.running else { return };
@@ -138,7 +138,7 @@ impl Shop {
     }
 
     /// True when all that was appended is processed, and committed with the store of version 2.
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         let Some(running) = &self.running else { return false };
         let ends = self.program.cluster.end_offsets("numbers");
         self.program.tasks().all(|task| {

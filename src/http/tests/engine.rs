@@ -156,11 +156,14 @@ async fn tasks_have_this_shape() {
     instance.status.set_tasks("stream-1", rows);
     let expected = json!({"tasks": [
         {"id": "orders_0", "token": 0, "subtopology": "orders", "partition": 0, "role": "active", "state": "active",
-         "instance": "i-1", "thread": "stream-1", "restoreRemaining": 0},
+         "instance": "i-1", "thread": "stream-1", "restoreRemaining": 0,
+         "restoreRate": null, "restoreEtaSeconds": null},
         {"id": "orders_3", "token": 1, "subtopology": "orders", "partition": 3, "role": "active", "state": "restoring",
-         "instance": "i-1", "thread": "stream-1", "restoreRemaining": null},
+         "instance": "i-1", "thread": "stream-1", "restoreRemaining": null,
+         "restoreRate": null, "restoreEtaSeconds": null},
         {"id": null, "token": 7, "subtopology": null, "partition": null, "role": null, "state": "unknown",
-         "instance": "i-1", "thread": "stream-1", "restoreRemaining": null},
+         "instance": "i-1", "thread": "stream-1", "restoreRemaining": null,
+         "restoreRate": null, "restoreEtaSeconds": null},
     ]});
     assert_eq!(instance.client.ask("GET", "/v1/tasks").await.json(), expected);
     assert_eq!(instance.client.ask("GET", "/v1/tasks?scope=local").await.json(), expected);

@@ -168,7 +168,7 @@ async fn a_row_that_cannot_be_read_is_our_fault() {
     let mut stores = stores().await;
     let mut batch = Batch::default();
     batch.put(crate::state::Column(1), b"bad\0\0", b"\x63\x00\x01");
-    stores.fixture.databases.iter().for_each(|database| database.restore(&batch).unwrap());
+    stores.fixture.databases.iter().for_each(|database| database.database().write(&batch).unwrap());
     stores.problem("/v1/stores/parcels/items/bad", 500, "internal-error").await;
     stores.problem("/v1/stores/parcels/items", 500, "internal-error").await;
     assert_eq!(json!(stores.keys("parcels", "from=k").await).as_array().unwrap().len(), 6);

@@ -30,6 +30,19 @@ pub(in crate::kafka) fn transactional_client(config: &ClientConfig, context: Cli
     Client::new(config, native, RDKafkaType::RD_KAFKA_PRODUCER, context)
 }
 
+/// Waits until some broker has answered; asks for no topic. `init_transactions` of a client that has no connection yet tries again
+/// half a second later.
+pub(in crate::kafka) fn connect(client: &impl NativeClient, timeout: Duration) {
+    let mut metadata = ptr::null();
+    // SAFETY: what is answered is ours to destroy, and only in case of success.
+    unsafe {
+        let answer = rd::rd_kafka_metadata(client.native(), 0, ptr::null_mut(), &mut metadata, millis(timeout));
+        if error_code(answer).is_none() && !metadata.is_null() {
+            rd::rd_kafka_metadata_destroy(metadata);
+        }
+    }
+}
+
 unsafe extern "C" fn watch_connections(
     client: *mut RDKafka,
     _conf: *const rd::rd_kafka_conf_t,

@@ -105,7 +105,7 @@ impl Fixture {
         let definition = self.topology.store(store.id);
         let indexes: Vec<_> = entry.indexes.iter().zip(&definition.indexes).map(|(index, definition)| (index.column, definition)).collect();
         definition.types.indexer("test", &indexes).delta(&key_bytes, old.as_deref(), new.as_deref(), &mut batch).unwrap();
-        database.restore(&batch).unwrap();
+        database.database().write(&batch).unwrap();
     }
 
     /// Puts a parcel where its key belongs.

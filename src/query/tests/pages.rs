@@ -160,7 +160,7 @@ fn a_stale_index_row_is_passed_over() {
         crate::codec::KeyCodec::encode_key(&((1u8, Desc(99i64)), key.to_string()), &mut entry);
         batch.put(index.column, &entry, &[]);
     }
-    fixture.databases[0].restore(&batch).unwrap();
+    fixture.databases[0].database().write(&batch).unwrap();
     let keys = |rows: Vec<(String, Parcel)>| rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(keys(by_status(&fixture, Some(1), 1, Direction::Forward, |_| ())), ["a", "b", "c"]);
     assert_eq!(keys(by_status(&fixture, Some(1), 2, Direction::Reverse, |_| ())), ["c", "b", "a"]);

@@ -32,7 +32,7 @@ fn a_row_that_cannot_be_read_is_an_error_of_its_store() {
     let (mut key, mut batch) = (Vec::new(), Batch::default());
     crate::codec::encode_str_key("kim", &mut key);
     batch.put(fixture.views.entry(fixture.handles.parcels.id.0).column, &key, b"\x63\x00\x01");
-    fixture.databases[0].restore(&batch).unwrap();
+    fixture.databases[0].database().write(&batch).unwrap();
     let error = wait(fixture.views.get(fixture.handles.parcels, &"kim".to_string(), &Read::default())).unwrap_err();
     assert!(matches!(&error, QueryError::Store(StoreError::Codec { store, .. }) if store == "parcels"), "{error}");
     let page = wait(fixture.views.scan(fixture.handles.parcels, .., &crate::query::Page::first(5), &Read::default())).unwrap_err();

@@ -215,7 +215,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         if self.parts.settings.sabotaged.is(Sabotage::ApplyBeforeCommit) {
             for part in parts {
                 if let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) {
-                    let _ = active.task.database().restore(&part.prepared.batch);
+                    let _ = active.task.database().database().write(&part.prepared.batch);
                 }
             }
         }

@@ -18,7 +18,8 @@ impl<P: ThreadPorts> StreamThread<P> {
     pub(super) fn poll(&mut self) -> Result<(), ThreadError> {
         let now = self.now();
         let due = self.last_membership_poll.is_none_or(|last| now >= last + MEMBERSHIP_POLL);
-        let hurried = self.generation_refused || matches!(self.phase, Phase::ReplaceProducer | Phase::Leaving { .. });
+        let hurried =
+            self.generation_refused || self.generation.is_none() || matches!(self.phase, Phase::ReplaceProducer | Phase::Leaving { .. });
         if self.transaction.is_none() && (due || hurried) && self.phase != Phase::Left {
             self.last_membership_poll = Some(now);
             self.poll_membership()?;

@@ -25,7 +25,7 @@ pub struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new(token: i32, ownership: u64) -> Self {
+    pub(crate) fn new(token: i32, ownership: u64) -> Self {
         Opening { token, ownership, cancelled: Arc::default() }
     }
 

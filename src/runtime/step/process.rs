@@ -37,6 +37,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             let records = self.process_task(token)?;
             if records > 0 {
                 began = self.turn_done(token, began);
+                self.parts.status.note_work(began);
             }
             processed += records;
             if self.phase != Phase::Ready {

@@ -172,6 +172,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         match self.parts.producer.replace(SLICE) {
             Ok(()) => {
                 faults::point("producer-replaced");
+                tracing::debug!(thread = self.parts.name, "producer is ready");
                 self.parts.metrics.processing.producers_replaced.inc();
                 (self.phase, self.left_open) = (Phase::Ready, false);
                 Ok(())

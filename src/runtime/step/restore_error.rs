@@ -75,6 +75,8 @@ pub(super) enum Failure {
     Later,
     /// From the beginning, with another database.
     Rebuild(RebuildReason),
+    /// What was asked for has not come yet; the reader tells when it does.
+    NothingHere,
     /// The task cannot be opened.
     Final(RestoreError),
 }

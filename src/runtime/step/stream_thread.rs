@@ -97,6 +97,9 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 /// The wait between two looks at a group from which an answer is due.
 const HURRIED_WAIT: Duration = Duration::from_millis(5);
 
+/// The wait between two polls of a group that has not answered yet.
+const JOINING_WAIT: Duration = Duration::from_millis(10);
+
 /// What a stream thread is made of.
 pub struct ThreadParts<P: ThreadPorts> {
     /// `stream-1`, ….
@@ -368,6 +371,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             Phase::ReplaceProducer => Step::Wait(MAX_WAIT),
             Phase::Ready if self.generation_refused => Step::Wait(HURRIED_WAIT),
             Phase::Ready if processed > 0 => Step::Again,
+            // The first assignment may come at any moment, and waits for a poll.
+            Phase::Ready if self.generation.is_none() => Step::Wait(JOINING_WAIT),
             Phase::Ready => self.wait_for_records(),
         }
     }

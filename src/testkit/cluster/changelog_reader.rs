@@ -7,7 +7,7 @@ use super::FakeCluster;
 use super::faults::FaultKind;
 use super::log::Isolation;
 use super::refusal::Refusal;
-use crate::ports::{ChangelogReader, Chunk, LogBounds, LogRecord, PortError, PortErrorClass};
+use crate::ports::{ChangelogReader, Chunk, EachRow, LogBounds, LogRecord, PortError, PortErrorClass, Reached};
 use crate::record::{Offset, TopicPartition};
 
 /// Records of one chunk, at most.
@@ -79,6 +79,21 @@ impl ChangelogReader for FakeChangelogReader {
             headers: record.headers.clone(),
         });
         Ok(Chunk { records: records.collect(), position: Offset(slice.next), at_end: slice.at_end })
+    }
+
+    fn read_rows(&mut self, partition: &TopicPartition, _max_bytes: usize, each: EachRow<'_>) -> Result<Reached, PortError> {
+        let chunk = self.read(partition, Duration::ZERO)?;
+        let mut bytes = 0;
+        for record in &chunk.records {
+            bytes += record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len);
+            each(record.offset, record.key.as_deref(), record.value.as_deref());
+        }
+        Ok(Reached { position: chunk.position, at_end: chunk.at_end, records: chunk.records.len(), bytes })
+    }
+
+    /// No call waits here.
+    fn wait(&mut self, _at_most: Duration) -> Result<(), PortError> {
+        Ok(())
     }
 
     fn close(&mut self, partition: &TopicPartition) {

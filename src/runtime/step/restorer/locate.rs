@@ -1,14 +1,21 @@
 //! Finding the last marker of a task, and deciding how it starts.
 
-use super::changelogs::{Remaining, Restoring};
+use std::time::Duration;
+
+use super::changelogs::Restoring;
 use super::rebuilding::OpenedDatabase;
-use super::{Failure, Half, Job, Opened, READ_WAIT, Stage, StateRestorer};
+use super::remaining::Remaining;
+use super::{Failure, Half, Job, Opened, Stage, StateRestorer};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::ports::{ChangelogReader, Chunk};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::step::RestoreError;
-use crate::state::{Marker, Origin, TaskPosition};
+use crate::state::{Marker, Origin, RestoreProgress, TaskPosition};
 use crate::task::{LogView, PlannedStore, RebuildReason, StartDecision, StartRefusal, TaskPlan, decide_start, refuse_origin};
+
+/// A restore that was not finished is continued within half of Kafka's default for `delete.retention.ms`: until then the changelogs
+/// still have the tombstones of rows that were deleted since.
+const MAX_PROGRESS_AGE_MS: i64 = 12 * 60 * 60 * 1_000;
 
 /// The task log as far as it was read.
 pub(super) struct ReadingLog {
@@ -55,12 +62,12 @@ impl<R: ChangelogReader> StateRestorer<R> {
     pub(super) fn read_log(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
         let token = self.token_partition(job);
         let Stage::ReadLog(log) = &mut job.stage else { return Ok(None) };
-        let chunk = self.reader.read(&token, READ_WAIT)?;
-        let at_end = chunk.at_end;
+        let chunk = self.reader.read(&token, Duration::ZERO)?;
+        let (at_end, nothing) = (chunk.at_end, chunk.records.is_empty());
         let chunk = sabotage_chunk(job.request.sabotaged, log.marker.is_some(), chunk);
         log.take_markers(&token, chunk)?;
         if !at_end {
-            return Ok(None);
+            return if nothing { Err(Failure::NothingHere) } else { Ok(None) };
         }
         let bounds = self.reader.bounds(&token)?;
         // A marker may lie above the last stable offset, for an instant after its commit or while somebody's transaction
@@ -104,8 +111,15 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let (decided, opened) = match decision {
             StartDecision::UseAsIs => ("as_is", found.use_it()?),
             StartDecision::CatchUp => ("catch_up", found.use_it()?),
-            StartDecision::RestoreAll => ("restore", found.use_it()?),
-            StartDecision::FirstStart => ("first_start", found.use_it()?),
+            StartDecision::RestoreAll => ("restore", self.without_leftovers(job, found.use_it()?, &log)?),
+            StartDecision::FirstStart => {
+                let opened = found.use_it()?;
+                if let Some(RestoreProgress { sequence: local, .. }) = opened.lease.database().restore_progress()? {
+                    // Rows without a position are local state too.
+                    return Err(Failure::Final(StartRefusal::LocalWithoutLog { local }.into()));
+                }
+                ("first_start", opened)
+            }
             StartDecision::Rebuild(reason) => {
                 let Some(opened) = self.begin_rebuild(job, found, reason)? else { return Err(Failure::Later) };
                 (if reason == RebuildReason::Foreign { "set_aside" } else { "rebuild" }, opened)
@@ -122,14 +136,22 @@ impl<R: ChangelogReader> StateRestorer<R> {
             tracing::warn!(task = name, committed = ?log.committed, marker = %marker_offset, "the last marker is not where the committed offset points; the marker counts");
         }
         let new_stores = self.new_stores(&plan, &marker)?;
-        let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), &marker));
+        let begun = beside.as_ref().unwrap_or(lease.database()).restore_progress()?.filter(|begun| self.continues(begun, &marker));
+        let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), begun.as_ref(), &marker));
         let known: Vec<Remaining> = known.collect();
         self.check_bounds(&known)?;
-        let left_over = new_stores.iter().filter_map(|(store, last)| Some(Remaining::whole(store, (*last)?)));
+        let left_over = new_stores.iter().filter_map(|(store, last)| Some(Remaining::whole(store, (*last)?, local.as_ref())));
         let remaining = known.into_iter().chain(left_over).filter(|_| !job.request.sabotaged.is(Sabotage::RestoreNothing)).collect();
-        let target = (!uses_as_is).then(|| TaskPosition { marker: marker.clone(), marker_offset, applied_at: self.clock.now() });
+        let now = self.clock.now();
+        let progress = RestoreProgress {
+            lineage: marker.lineage,
+            sequence: marker.sequence,
+            began_at: begun.as_ref().map_or(now, |begun| begun.began_at),
+            next: begun.map(|begun| begun.next).unwrap_or_default(),
+        };
+        let target = (!uses_as_is).then(|| TaskPosition { marker: marker.clone(), marker_offset, applied_at: now });
         let half = Half { lease, beside, marker: Some(marker), new_stores };
-        job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, remaining, &self.metrics)?));
+        job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, progress, remaining, &self.metrics)?));
         self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
         Ok(None)
     }
@@ -148,6 +170,26 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
         }
         Ok(())
+    }
+
+    /// Whether rows of a restore that was not finished may stay.
+    fn continues(&self, begun: &RestoreProgress, marker: &Marker) -> bool {
+        begun.lineage == marker.lineage && self.clock.now().0 - begun.began_at.0 <= MAX_PROGRESS_AGE_MS
+    }
+
+    /// A database without rows of a restore that cannot be continued: those that were deleted since would stay.
+    fn without_leftovers(&mut self, job: &Job, opened: OpenedDatabase, log: &LogView) -> Result<OpenedDatabase, Failure> {
+        let database = opened.lease.database();
+        let plan = &job.request.plan;
+        // Progress that led to a torn changelog leads there again.
+        let may = job.rebuild.is_none();
+        let continues = |begun: RestoreProgress| log.marker.as_ref().is_some_and(|(_, marker)| may && self.continues(&begun, marker));
+        if database.restore_progress()?.is_some_and(continues) || !database.has_rows(plan.row_columns())? {
+            return Ok(opened);
+        }
+        tracing::warn!(task = plan.name(), "rows of an earlier restore that cannot be continued are removed");
+        let new = self.directory.start_over(opened.lease, &plan.name(), &plan.columns(), false)?;
+        Ok(OpenedDatabase { lease: new.ok_or(Failure::Later)?, beside: None, position: None })
     }
 
     /// The stores that the marker does not name: added since, or not filled to the end. With each the last offset of its changelog,

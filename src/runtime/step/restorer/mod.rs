@@ -11,7 +11,9 @@
 
 mod changelogs;
 mod locate;
+mod pace;
 mod rebuilding;
+mod remaining;
 mod replaying;
 
 use std::collections::VecDeque;
@@ -22,6 +24,7 @@ use crossbeam::channel::{Receiver, TryRecvError};
 
 use self::changelogs::Restoring;
 use self::locate::ReadingLog;
+use self::pace::Pace;
 use self::replaying::Replaying;
 use super::restore_error::{Failure, RestoreError};
 use super::{OpenRequest, Opened, OpenedTask};
@@ -29,17 +32,21 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::ports::ChangelogReader;
 use crate::record::{Offset, TopicPartition};
+use crate::runtime::InstanceStatus;
 use crate::state::{Marker, StateDirectory, TaskDatabase, TaskLease};
 use crate::task::{Fill, IndexBuild, PlannedStore, RebuildReason, TaskPlan};
 
 /// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 
-/// How long one read of a log waits.
+/// How long one read of a source waits.
 const READ_WAIT: Duration = Duration::from_millis(100);
 
 /// How often one opening rebuilds its database before a person must look.
 const MAX_REBUILDS: u32 = 3;
+
+/// How long a restorer waits when nothing has come for any of its tasks: what comes ends the wait, but a request does not.
+const NOTHING_HERE_WAIT: Duration = Duration::from_millis(10);
 
 /// How far an opening is.
 enum Stage {
@@ -91,6 +98,18 @@ impl Job {
     fn has_begun(&self) -> bool {
         !matches!(self.stage, Stage::Locate)
     }
+
+    /// It takes CPU and disk, rather than answers of Kafka.
+    fn is_heavy(&self) -> bool {
+        matches!(self.stage, Stage::Restore(_) | Stage::Index(..) | Stage::Replay(_))
+    }
+
+    fn restoring(&self) -> Option<&Restoring> {
+        match &self.stage {
+            Stage::Restore(restoring) => Some(restoring),
+            _ => None,
+        }
+    }
 }
 
 /// Opens tasks, one piece of work a step.
@@ -100,6 +119,9 @@ pub struct StateRestorer<R> {
     task_log: Arc<str>,
     requests: Receiver<OpenRequest>,
     jobs: VecDeque<Job>,
+    /// So many turns in a row brought nothing.
+    idle_turns: usize,
+    pace: Pace,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
@@ -114,7 +136,22 @@ impl<R: ChangelogReader> StateRestorer<R> {
         clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> Self {
-        StateRestorer { reader, directory, task_log: task_log.into(), requests, jobs: VecDeque::new(), clock, metrics }
+        StateRestorer {
+            task_log: task_log.into(),
+            jobs: VecDeque::new(),
+            pace: Pace::default(),
+            idle_turns: 0,
+            reader,
+            directory,
+            requests,
+            clock,
+            metrics,
+        }
+    }
+
+    /// It takes a part of its time only while tasks of this instance are at work.
+    pub fn paced_by(self, status: InstanceStatus) -> Self {
+        StateRestorer { pace: Pace::by(status), ..self }
     }
 
     /// Does a piece of work; answers how long to wait before the next, `None` when all senders of requests are gone.
@@ -127,17 +164,33 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 Err(TryRecvError::Disconnected) => return None,
             }
         }
-        let Some(mut job) = self.jobs.pop_front() else {
-            return Some(IDLE_WAIT);
+        let began = self.clock.monotonic();
+        let rest = self.pace.rest(began);
+        // Locating goes on while heavy work rests: it is short, and somebody waits for the task.
+        let at = self.jobs.iter().position(|job| rest.is_zero() || !job.is_heavy() || job.request.opening.is_cancelled());
+        let Some(mut job) = at.and_then(|at| self.jobs.remove(at)) else {
+            return Some(if self.jobs.is_empty() { IDLE_WAIT } else { rest });
         };
         if job.request.opening.is_cancelled() {
             self.let_go(&job);
             return Some(Duration::ZERO);
         }
+        let heavy = job.is_heavy();
+        let advanced = self.advance(&mut job);
+        if heavy && !matches!(advanced, Err(Failure::NothingHere)) {
+            self.pace.worked(began, &*self.clock);
+        }
+        self.idle_turns = if matches!(advanced, Err(Failure::NothingHere)) { self.idle_turns + 1 } else { 0 };
         let mut wait = Duration::ZERO;
-        match self.advance(&mut job) {
+        match advanced {
             Ok(None) => self.jobs.push_back(job),
             Ok(Some(opened)) => self.answer(job, Ok(opened)),
+            Err(Failure::NothingHere) => {
+                self.jobs.push_back(job);
+                if self.idle_turns >= self.jobs.len() {
+                    wait = NOTHING_HERE_WAIT;
+                }
+            }
             Err(Failure::Later) => {
                 job.failures += 1;
                 // The others get their turn; a single one does not spin.
@@ -152,7 +205,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             Err(failure) => {
                 let error = match failure {
                     Failure::Final(error) => error,
-                    Failure::Later | Failure::Rebuild(_) => RestoreError::DamagedAgain,
+                    Failure::Later | Failure::NothingHere | Failure::Rebuild(_) => RestoreError::DamagedAgain,
                 };
                 self.let_go(&job);
                 self.metrics.processing.task_starts.with_label_values(&["refused"]).inc();
@@ -162,9 +215,14 @@ impl<R: ChangelogReader> StateRestorer<R> {
         Some(wait)
     }
 
-    /// Waits as a step asked for; a request ends the wait.
+    /// Waits as a step asked for. Without work a request ends the wait, with work what comes from Kafka does.
     pub fn wait(&mut self, at_most: Duration) {
-        if let Ok(request) = self.requests.recv_timeout(at_most) {
+        if !self.jobs.is_empty() {
+            // Only a broken client refuses; its next call says so.
+            if let Err(error) = self.reader.wait(at_most.min(NOTHING_HERE_WAIT)) {
+                tracing::warn!(%error, "waiting for changelogs");
+            }
+        } else if let Ok(request) = self.requests.recv_timeout(at_most) {
             self.jobs.push_back(Job::new(request));
         }
     }
@@ -181,7 +239,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let open: Vec<TopicPartition> = match &job.stage {
             Stage::Locate | Stage::Index(..) => Vec::new(),
             Stage::ReadLog(_) => vec![self.token_partition(job)],
-            Stage::Restore(restoring) => restoring.open_changelog().cloned().into_iter().collect(),
+            Stage::Restore(restoring) => restoring.open_changelogs().cloned().collect(),
             Stage::Replay(replaying) => replaying.open_sources().cloned().collect(),
         };
         open.iter().for_each(|partition| self.reader.close(partition));
@@ -222,7 +280,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         if let Some(build) = pending.front_mut() {
             crate::faults::point("restore-index-step");
             if build.step(half.database())? {
-                tracing::info!(task = job.request.plan.name(), index = build.name(), "index is whole");
+                tracing::info!(task = job.request.plan.name(), indexes = ?build.names(), "indexes are whole");
                 pending.pop_front();
             }
             return Ok(None);
