@@ -66,6 +66,12 @@ pub enum Sabotage {
     TakeStableEndForEnd,
     /// The end of a commit is awaited for as long as it takes.
     CommitWithoutDeadline,
+    /// Without transactions: the group hears of a commit before the databases have it.
+    CommitOffsetsBeforeRows,
+    /// Without transactions: a task goes on though somebody else writes to its logs.
+    IgnoreOtherWriters,
+    /// Without transactions: rows that nobody finished stay in the changelog.
+    LeaveUnfinishedRows,
 }
 
 impl Sabotage {
@@ -97,6 +103,9 @@ impl Sabotage {
         ("take-fresh-generation", Sabotage::TakeFreshGeneration),
         ("take-stable-end-for-end", Sabotage::TakeStableEndForEnd),
         ("commit-without-deadline", Sabotage::CommitWithoutDeadline),
+        ("commit-offsets-before-rows", Sabotage::CommitOffsetsBeforeRows),
+        ("ignore-other-writers", Sabotage::IgnoreOtherWriters),
+        ("leave-unfinished-rows", Sabotage::LeaveUnfinishedRows),
     ];
 }
 

@@ -208,7 +208,7 @@ fn is_refused(error: &anyhow::Error) -> bool {
         Some(FeedError::Config(cause)) => Some(cause),
         _ => None,
     });
-    matches!(cause, Some(InstanceError::NoBroker | InstanceError::AtLeastOnce | InstanceError::Properties(_)))
+    matches!(cause, Some(InstanceError::NoBroker | InstanceError::Properties(_)))
 }
 
 /// Runs an application without commands of its own; see [`Application`].
@@ -295,10 +295,9 @@ mod tests {
 
     #[test]
     fn check_tells_what_run_would_refuse() {
-        let flags = "--set processing.guarantee=at_least_once --set kafka.properties.linger.millis=1";
-        let ended = execute(application(counting), &format!("check {flags}"), &[]);
+        let ended = execute(application(counting), "check --set kafka.properties.linger.millis=1", &[]);
         assert_eq!(ended.exit, Exit::Usage);
-        for told in ["kafka.bootstrap_servers is not set", "at_least_once", "linger.millis"] {
+        for told in ["kafka.bootstrap_servers is not set", "linger.millis"] {
             assert!(ended.err.contains(told), "{told}: {}", ended.err);
         }
     }

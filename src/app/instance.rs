@@ -39,9 +39,6 @@ pub enum InstanceError {
          VIEWMILL__KAFKA__BOOTSTRAP_SERVERS, or with --set kafka.bootstrap_servers=host:port"
     )]
     NoBroker,
-    /// The setting is known, but not its work.
-    #[error("processing.guarantee = \"at_least_once\" does not work in this version; leave it at exactly_once")]
-    AtLeastOnce,
     /// A property of librdkafka is not ours to set, or unknown.
     #[error(transparent)]
     Properties(PortError),
@@ -179,9 +176,8 @@ impl Instance {
 /// What an instance refuses before it asks a broker.
 pub(super) fn refusals(config: &Config) -> Vec<InstanceError> {
     let no_broker = config.kafka.bootstrap_servers.is_none().then_some(InstanceError::NoBroker);
-    let at_least_once = (config.processing.guarantee == Guarantee::AtLeastOnce).then_some(InstanceError::AtLeastOnce);
     let properties = kafka_settings(config, "check").check().err().map(InstanceError::Properties);
-    [no_broker, at_least_once, properties].into_iter().flatten().collect()
+    [no_broker, properties].into_iter().flatten().collect()
 }
 
 fn identity(config: &Config, instance: InstanceId, http: SocketAddr) -> MemberIdentity {
@@ -222,6 +218,7 @@ fn step_settings(config: &Config, topology: &Topology) -> StepSettings {
     let policies = topology.source_topics();
     let policies = policies.iter().map(|topic| (names.topic(topic), config.poison_policy(topic)));
     StepSettings {
+        guarantee: config.processing.guarantee,
         commit_interval: Duration::from_millis(config.processing.commit_interval_ms),
         commit_min_interval: Duration::from_millis(config.processing.commit_min_interval_ms),
         max_task_idle: Duration::from_millis(config.processing.max_task_idle_ms),
@@ -360,7 +357,10 @@ impl Connector {
                 name: name.clone(),
                 membership,
                 data: KafkaDataConsumer::new(&settings).map_err(|e| text(&e))?,
-                producer: KafkaProducer::new(&settings),
+                producer: match step.guarantee {
+                    Guarantee::ExactlyOnce => KafkaProducer::new(&settings),
+                    Guarantee::AtLeastOnce => KafkaProducer::without_transactions(&settings),
+                },
                 settings: step.clone(),
                 topology: self.topology.clone(),
                 names: self.names.clone(),

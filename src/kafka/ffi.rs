@@ -2,7 +2,7 @@
 //!
 //! Contract: every native handle holds an `Arc` of the client that it belongs to, so that no handle outlives its client, and each
 //! is destroyed exactly once, on drop. No function here keeps a pointer to memory of its caller, save where it says how that
-//! memory is kept alive: a queue's call-back ([`Queue::wake`]) and a client's ([`consumer_client`], [`transactional_client`]). Nothing here interprets what it finds.
+//! memory is kept alive: a queue's call-back ([`Queue::wake`]) and a client's ([`consumer_client`], [`producer_client`]). Nothing here interprets what it finds.
 #![allow(unsafe_code)]
 
 mod consume;
@@ -25,11 +25,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::{RDKafka, RDKafkaConsumerGroupMetadata, RDKafkaRespErr};
 
-pub(super) use self::consume::{assign, committed, consumer_client, unassign};
+pub(super) use self::consume::{assign, commit, committed, consumer_client, unassign};
 pub(super) use self::describe::{Patience, describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
 pub(super) use self::message::NativeMessage;
-pub(super) use self::produce::{Step, Topic, connect, purge, send_now, transaction, transactional_client};
+pub(super) use self::produce::{Step, Topic, connect, producer_client, purge, send_now, transaction};
 pub(super) use self::queue::{Pointers, Queue};
 
 /// A client of librdkafka.

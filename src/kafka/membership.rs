@@ -16,11 +16,13 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
-use super::error::{class_of, from_kafka};
+use super::error::{class_of, from_code, from_kafka};
+use super::exact_list::exact_list;
 use super::ffi::{self, GroupMetadata, Queue};
 use super::log::ClientLog;
 use super::settings::KafkaSettings;
 use crate::ports::{Generation, Membership, MembershipEvent, PortError, PortErrorClass};
+use crate::record::{Offset as Position, TopicPartition};
 
 /// One poll serves one event; so many are a queue that is never empty.
 const MAX_EVENTS_A_POLL: usize = 10_000;
@@ -68,6 +70,16 @@ impl KafkaMembership {
     pub fn begin(self) -> Result<Self, PortError> {
         self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka(JOIN, &self.group, &error))?;
         Ok(self)
+    }
+
+    /// Refuses what is of another generation than the client is in now: it rejoins in the background.
+    fn check_generation(&self, operation: &'static str, captured: &Generation) -> Result<(), PortError> {
+        let now = GroupMetadata::capture(&*self.consumer);
+        if now.is_some_and(|now| now.generation_id() == captured.generation_id && *now.member_id() == *captured.member_id) {
+            return Ok(());
+        }
+        let detail = format!("{}: the member has left generation {captured:?}", self.group);
+        Err(PortError::new(PortErrorClass::StaleGeneration, operation, detail))
     }
 
     /// What ended this member for good: said once by a poll, true ever after.
@@ -120,6 +132,20 @@ impl Membership for KafkaMembership {
             return Err(PortError::new(PortErrorClass::Fatal, "take an assignment", detail));
         }
         Ok(state.events.drain(..).collect())
+    }
+
+    fn commit_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, Position)],
+        generation: &Generation,
+        timeout: Duration,
+    ) -> Result<(), PortError> {
+        const OPERATION: &str = "commit offsets for the group";
+        let list = exact_list(offsets).map_err(|detail| PortError::new(PortErrorClass::Fatal, OPERATION, detail))?;
+        self.check_generation(OPERATION, generation)?;
+        ffi::commit(&self.consumer, &list, timeout).map_err(|code| from_code(OPERATION, &self.group, code))?;
+        // It may have gone out under a newer one.
+        self.check_generation(OPERATION, generation)
     }
 
     fn leave(&mut self) {

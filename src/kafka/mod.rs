@@ -20,6 +20,7 @@ mod changelog_reader;
 mod data_consumer;
 mod deliveries;
 mod error;
+mod exact_list;
 mod ffi;
 mod log;
 mod membership;

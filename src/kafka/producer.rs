@@ -1,4 +1,4 @@
-//! The transactional producer of one stream thread.
+//! The producer of one stream thread, in transactions or without them.
 //!
 //! Records go to librdkafka through a handle for each topic. Delivery reports are read as events on the calling thread, in every
 //! call here, so that no lock and no allocation a record is needed; whether a connection was lost is told by an interceptor
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::{Offset as NativeOffset, TopicPartitionList};
 
 use super::deliveries::Deliveries;
 use super::error::{class_of, from_code, from_kafka, from_transaction, leaves_outcome_open};
+use super::exact_list::exact_list;
 use super::ffi::{self, GroupMetadata, NativeError, Queue, Step, Topic};
 use super::log::ClientLog;
 use super::settings::KafkaSettings;
@@ -37,9 +37,10 @@ const SENDS_A_READ: u64 = 1024;
 /// How long a call into librdkafka may keep reports from being read.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// A producer with the thread's transactional id.
+/// A producer with the thread's transactional id, or one without transactions.
 pub struct KafkaProducer {
     settings: KafkaSettings,
+    transactional: bool,
     name: String,
     deliveries: Deliveries,
     native: Option<Native>,
@@ -62,11 +63,19 @@ impl KafkaProducer {
     pub fn new(settings: &KafkaSettings) -> Self {
         KafkaProducer {
             settings: settings.clone(),
+            transactional: true,
             name: settings.member_name(),
             deliveries: Deliveries::default(),
             native: None,
             is_replacing: false,
         }
+    }
+
+    /// The same without transactions: idempotent, acknowledged by all replicas in sync.
+    pub fn without_transactions(settings: &KafkaSettings) -> Self {
+        let mut producer = KafkaProducer::new(settings);
+        producer.transactional = false;
+        producer
     }
 
     fn native(&self, operation: &'static str) -> Result<&Native, PortError> {
@@ -93,6 +102,10 @@ impl KafkaProducer {
     /// Takes a step of the transaction, then reads what was reported meanwhile.
     fn step(&mut self, operation: &'static str, step: Step<'_>, timeout: Duration) -> Result<(), NativeFailure> {
         let client = self.native(operation).map_err(|error| NativeFailure { error, code: RDKafkaErrorCode::State })?.client.clone();
+        if !self.transactional {
+            self.serve(Duration::ZERO);
+            return Ok(());
+        }
         let answer = ffi::transaction(&*client, step, timeout);
         self.serve(Duration::ZERO);
         answer.map_err(|error| NativeFailure { code: error.code, error: self.classify(operation, error, &client) })
@@ -121,7 +134,8 @@ impl KafkaProducer {
 
     fn make(&self) -> Result<Native, PortError> {
         const OPERATION: &str = "make a producer";
-        let client = ffi::transactional_client(&self.settings.producer(), ClientLog::new(format!("{}/producer", self.name)))
+        let config = if self.transactional { self.settings.producer() } else { self.settings.plain_producer() };
+        let client = ffi::producer_client(&config, ClientLog::new(format!("{}/producer", self.name)))
             .map_err(|error| from_kafka(OPERATION, &self.name, &error))?;
         let client = Arc::new(client);
         let events = Queue::main(&client).ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, "the producer has no queue"))?;
@@ -167,7 +181,10 @@ impl TransactionalProducer for KafkaProducer {
         }
         let Some(native) = &self.native else { return Ok(()) };
         let client = native.client.clone();
-        let answer = ffi::transaction(&*client, Step::Init, deadline.saturating_duration_since(Instant::now()));
+        let answer = match self.transactional {
+            true => ffi::transaction(&*client, Step::Init, deadline.saturating_duration_since(Instant::now())),
+            false => Ok(()),
+        };
         self.serve(Duration::ZERO);
         if let Err(error) = answer {
             let mut error = self.classify(OPERATION, error, &client);
@@ -260,6 +277,9 @@ impl TransactionalProducer for KafkaProducer {
     fn send_offsets(&mut self, offsets: &[(TopicPartition, Offset)], generation: &Generation, timeout: Duration) -> Result<(), PortError> {
         const OPERATION: &str = "add offsets to the transaction";
         let fault = |detail: String| PortError::new(PortErrorClass::Fatal, OPERATION, detail);
+        if !self.transactional {
+            return Err(fault(format!("{}: has no transactions", self.name)));
+        }
         let Some(group) = generation.handle.downcast_ref::<GroupMetadata>() else {
             return Err(fault(format!("the generation {generation:?} is of another client")));
         };
@@ -289,6 +309,11 @@ impl TransactionalProducer for KafkaProducer {
 
     fn abort(&mut self, timeout: Duration) -> Result<(), PortError> {
         const OPERATION: &str = "abort the transaction";
+        if !self.transactional {
+            // What was handed over may still be on its way: only a new producer has nothing to do with it.
+            self.discard();
+            return Ok(());
+        }
         let deadline = Instant::now() + timeout;
         loop {
             self.serve(Duration::ZERO);
@@ -354,36 +379,5 @@ fn fatal(operation: &'static str, resource: &str, client: &Client<ClientLog>) ->
 impl Drop for KafkaProducer {
     fn drop(&mut self) {
         self.discard();
-    }
-}
-
-/// The list with exactly these offsets: librdkafka drops those below 0 and answers an empty list with success, without asking Kafka.
-fn exact_list(offsets: &[(TopicPartition, Offset)]) -> Result<TopicPartitionList, String> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, offset) in offsets {
-        if partition.topic.contains('\0') || offset.0 < 0 || list.find_partition(&partition.topic, partition.partition).is_some() {
-            return Err(format!("{partition}: {offset} is no offset to commit, or is there twice"));
-        }
-        list.add_partition_offset(&partition.topic, partition.partition, NativeOffset::Offset(offset.0))
-            .map_err(|error| format!("{partition}: {error}"))?;
-    }
-    match list.count() {
-        0 => Err("there are no offsets to commit".into()),
-        count if count == offsets.len() => Ok(list),
-        count => Err(format!("{count} of {} offsets would be committed", offsets.len())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_list_that_commits_all_that_was_given_is_sent() {
-        let at = |partition, offset| (TopicPartition::new("t", partition), Offset(offset));
-        assert_eq!(exact_list(&[at(0, 0), at(1, 7)]).unwrap().count(), 2);
-        assert!(exact_list(&[]).is_err());
-        assert!(exact_list(&[at(0, 1), at(1, -1)]).is_err());
-        assert!(exact_list(&[at(0, 1), at(0, 2)]).is_err());
     }
 }

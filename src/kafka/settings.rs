@@ -90,9 +90,8 @@ impl KafkaSettings {
                 return Err(PortError::new(PortErrorClass::Fatal, OPERATION, format!("`{name}` cannot be set: {reason}")));
             }
         }
-        for config in
-            [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader(), self.producer(), self.admin()]
-        {
+        let consumers = [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader()];
+        for config in consumers.into_iter().chain([self.producer(), self.plain_producer(), self.admin()]) {
             config.create_native_config().map_err(|error| from_kafka(OPERATION, "kafka.properties", &error))?;
         }
         Ok(())
@@ -165,6 +164,14 @@ impl KafkaSettings {
 
     /// The transactional producer.
     pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.plain_producer();
+        config.set("transactional.id", self.transactional_id()).set("transaction.timeout.ms", self.transaction_timeout_ms.to_string());
+        config
+    }
+
+    /// The producer without transactions. Idempotent, which also means that all replicas in sync acknowledge each record: none is
+    /// there twice or out of order for a retry, so the end of a log can be reckoned.
+    pub(super) fn plain_producer(&self) -> ClientConfig {
         let mut config = self.base(&[
             ("linger.ms", "5"),
             ("compression.type", "lz4"),
@@ -174,8 +181,7 @@ impl KafkaSettings {
             ("batch.size", "524288"),
         ]);
         config
-            .set("transactional.id", self.transactional_id())
-            .set("transaction.timeout.ms", self.transaction_timeout_ms.to_string())
+            .set("enable.idempotence", "true")
             // A record that cannot be delivered must fail while its transaction still lives.
             .set("message.timeout.ms", (self.transaction_timeout_ms / 10 * 9).max(1).to_string())
             // Two requests in a row must fit into what a call may block.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PortError;
+use crate::record::{Offset, TopicPartition};
 
 /// The group's metadata as captured in one assign callback.
 ///
@@ -57,6 +58,13 @@ pub trait Membership: Send {
     /// Serves the group until a poll brings nothing, waiting at most `wait` for the first event. Call it only between
     /// transactions. A class of `FencedInstance` means that all tokens are lost.
     fn poll(&mut self, wait: Duration) -> Result<Vec<MembershipEvent>, PortError>;
+
+    /// Commits offsets as this member, outside of any transaction. Refused as `StaleGeneration` when the client is no longer in the
+    /// captured generation, or the coordinator says so; `Retriable` when no answer came in time: they may be committed all the same,
+    /// also later. Between the look at the generation and the sending the client may rejoin in the background, and then it commits as
+    /// a member of a newer generation: so nothing may rest on these offsets alone.
+    fn commit_offsets(&mut self, offsets: &[(TopicPartition, Offset)], generation: &Generation, timeout: Duration)
+    -> Result<(), PortError>;
 
     /// Begins to leave the group; keep polling until [`Membership::has_left`].
     fn leave(&mut self);

@@ -1,9 +1,11 @@
-//! The transactional producer of one stream thread.
+//! The producer of one stream thread, in transactions or without them.
 //!
 //! ```text
 //! begin → send* → flush → send(markers) → flush → send_offsets → commit
 //!    └────────────────────── abort ──────────────────────┘
 //! ```
+//! Without transactions there is no `send_offsets`; `begin` and `commit` only keep the books of what was delivered, and what was sent
+//! before an `abort` stays in the logs.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::ports::ClusterFacts;
-use crate::record::{TopicName, TopicPartition};
+use crate::processor::ProcessorError;
+use crate::record::{TopicName, TopicPartition, partition_for};
 use crate::state::{Column, IndexDef, Origin, RowIndexer};
 use crate::topology::{Names, TaskId, Topology};
 
@@ -20,6 +21,24 @@ pub struct PlannedSource {
     pub(crate) keyed: bool,
     /// Whether this task commits the topic's offsets for lag tools: the first sub-topology that reads a topic does.
     pub reports_offsets: bool,
+}
+
+impl PlannedSource {
+    /// Why a record with such a key should not be in this partition, if it should not.
+    pub(super) fn misplaced(&self, key: Option<&[u8]>) -> Option<ProcessorError> {
+        if !self.keyed {
+            return None;
+        }
+        let Some(key) = key else {
+            return Some(ProcessorError::Misplaced("the key is null, and the key decides where the row lies".into()));
+        };
+        let wanted = partition_for(key, self.partitions);
+        (wanted != self.partition.partition).then(|| {
+            ProcessorError::Misplaced(format!(
+                "the key belongs to partition {wanted}; write with Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)"
+            ))
+        })
+    }
 }
 
 /// A store of a task.

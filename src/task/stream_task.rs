@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::punctuation::Schedule;
 use super::records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
-use super::{Fill, TaskError, TaskPlan};
+use super::{Fill, LogTail, TaskError, TaskPlan};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::metrics::StoreTally;
 use crate::ports::Delivered;
 use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
-use crate::record::{Offset, Timestamp, partition_for};
+use crate::record::{Offset, Timestamp};
 use crate::state::{Batch, ErasedStore, Marker, TaskLease, TaskPosition};
 
 /// An active task.
@@ -42,10 +42,12 @@ pub struct Task {
     /// Where to begin when nothing was ever committed.
     beginning: Vec<Offset>,
     /// Set after a commit failed because of a row too large: from then on the rows of each record are measured.
-    measures_rows: bool,
+    pub(super) measures_rows: bool,
     /// Stores that were added to the task and are not whole yet; it processes nothing meanwhile.
     pub(super) fill: Option<Fill>,
-    sabotaged: Sabotaged,
+    pub(super) sabotaged: Sabotaged,
+    /// What stands behind the last marker; nothing under transactions.
+    pub(super) tail: LogTail,
 }
 
 impl Task {
@@ -74,6 +76,7 @@ impl Task {
             measures_rows: false,
             fill: None,
             sabotaged: Sabotaged::default(),
+            tail: LogTail::default(),
             committed,
             stores,
             next,
@@ -119,7 +122,7 @@ impl Task {
     pub fn process(&mut self, source: usize, input: InputRecord<'_>, outputs: &mut OutputBuffer) -> Result<Processed, TaskError> {
         let time_before = self.stream_time;
         self.enter(source, &input);
-        let result = match self.misplaced(source, &input) {
+        let result = match self.plan.sources[source].misplaced(input.key) {
             Some(error) => Err(error),
             None => {
                 let node = self.plan.source_node(source);
@@ -179,6 +182,7 @@ impl Task {
         if let Some(fill) = &self.fill {
             batch.append(fill.rows());
         }
+        self.tail.write_again(self.lease.database(), &mut batch)?;
         let changelog_rows = batch.len();
         if let Some(fill) = &self.fill {
             batch.append(fill.index_rows());
@@ -223,6 +227,7 @@ impl Task {
             tracing::info!(task = self.plan.name(), "added stores are filled");
             self.fill = None;
         }
+        self.tail.applied(&position);
         self.committed = Some(position);
         self.moved = false;
         Ok(())
@@ -299,22 +304,6 @@ impl Task {
             }
         }
         self.stream_time = self.stream_time.max(Some(input.timestamp));
-    }
-
-    fn misplaced(&self, source: usize, input: &InputRecord<'_>) -> Option<ProcessorError> {
-        let source = &self.plan.sources[source];
-        if !source.keyed {
-            return None;
-        }
-        let Some(key) = input.key else {
-            return Some(ProcessorError::Misplaced("the key is null, and the key decides where the row lies".into()));
-        };
-        let wanted = partition_for(key, source.partitions);
-        (wanted != source.partition.partition).then(|| {
-            ProcessorError::Misplaced(format!(
-                "the key belongs to partition {wanted}; write with Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)"
-            ))
-        })
     }
 
     /// Runs user code; a panic is an answer like any other.

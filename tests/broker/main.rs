@@ -5,6 +5,7 @@
 // Deadlines here are the real machine's.
 #![allow(clippy::disallowed_methods)]
 
+mod at_least_once;
 mod cli;
 mod harness;
 mod lists;

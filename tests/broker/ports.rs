@@ -12,6 +12,7 @@ mod producing;
 mod proxy;
 mod reading;
 mod throughput;
+mod without_transactions;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

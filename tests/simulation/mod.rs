@@ -4,6 +4,7 @@
 //! It is compiled into the library's unit tests (`cargo test --release simulation`), where the faults on purpose are.
 
 mod application;
+mod at_least_once;
 mod disk;
 mod history;
 mod logs;

@@ -272,6 +272,7 @@ fn while_a_task_is_at_work_a_restore_rests_most_of_the_time() {
                 opening,
                 plan: Arc::new(plan),
                 facts: Default::default(),
+                guarantee: Default::default(),
                 reply: reply.clone(),
                 wake: Arc::new(|| {}),
                 views: ViewRegistry::default(),

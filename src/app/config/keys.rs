@@ -118,7 +118,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "processing.guarantee",
-        doc: "exactly_once, or at_least_once: without transactions.",
+        doc: "exactly_once, or at_least_once: without transactions; after a failure outputs may come twice.",
         default: Text("exactly_once"),
         set: |c, v| {
             let words = [("exactly_once", Guarantee::ExactlyOnce), ("at_least_once", Guarantee::AtLeastOnce)];

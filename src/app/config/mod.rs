@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use crate::runtime::step::Guarantee;
 use crate::runtime::step::PoisonPolicy;
 
 /// All settings of a process, checked.
@@ -96,15 +97,6 @@ pub struct TopicsConfig {
     pub partitions: i32,
     /// `None`: the broker's default.
     pub replication_factor: Option<i32>,
-}
-
-/// What a record is worth when something fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Kafka transactions.
-    ExactlyOnce,
-    /// No transactions; after a failure records may be processed again.
-    AtLeastOnce,
 }
 
 /// `[processing]`: how records are processed.

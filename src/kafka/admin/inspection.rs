@@ -220,7 +220,7 @@ pub fn may_use_transactional_ids(settings: &KafkaSettings, within: Duration) -> 
     const OPERATION: &str = "ask for the use of transactional ids";
     let (id, config) = settings.transactional_id_probe();
     let client =
-        ffi::transactional_client(&config, ClientLog::new(format!("{id}/producer"))).map_err(|error| from_kafka(OPERATION, &id, &error))?;
+        ffi::producer_client(&config, ClientLog::new(format!("{id}/producer"))).map_err(|error| from_kafka(OPERATION, &id, &error))?;
     let Err(error) = ffi::transaction(&client, Step::Init, within) else { return Ok(true) };
     let (code, text) = client.fatal_error().unwrap_or((error.code, error.text.clone()));
     match code {

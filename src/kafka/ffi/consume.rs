@@ -1,6 +1,7 @@
 //! The calls of a consumer that is assigned by us.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
@@ -10,7 +11,7 @@ use rdkafka::types::{RDKafka, RDKafkaRespErr, RDKafkaType};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
 use super::super::log::ClientLog;
-use super::{NativeClient, NativeError, error_code, millis, take_error, text};
+use super::{NativeClient, NativeError, Queue, error_code, millis, take_error, text};
 
 /// Makes a consumer that never subscribes. Its events are read from [`Queue::consumer`](super::Queue::consumer).
 ///
@@ -48,6 +49,24 @@ pub(in crate::kafka) fn assign(client: &impl NativeClient, partitions: &TopicPar
 pub(in crate::kafka) fn unassign(client: &impl NativeClient, partitions: &TopicPartitionList) -> Result<(), NativeError> {
     // SAFETY: as above.
     unsafe { take_error(rd::rd_kafka_incremental_unassign(client.native(), partitions.ptr())) }
+}
+
+/// Commits offsets as a member of the client's group, under the generation in which it is when it sends them. Waits at most `timeout` for
+/// the answer; without one they may still be committed later.
+pub(in crate::kafka) fn commit<C: NativeClient>(
+    client: &Arc<C>,
+    partitions: &TopicPartitionList,
+    timeout: Duration,
+) -> Result<(), RDKafkaErrorCode> {
+    // One queue a commit: an answer that comes after the time is over finds nobody, and is not taken for that of the next.
+    let Some(answers) = Queue::new(client) else { return Err(RDKafkaErrorCode::CriticalSystemResource) };
+    // SAFETY: the list is copied; the answer goes to the queue, which librdkafka keeps for as long as it needs it.
+    let asked = unsafe { rd::rd_kafka_commit_queue(client.native(), partitions.ptr(), answers.native(), None, std::ptr::null_mut()) };
+    error_code(asked).map_or(Ok(()), Err)?;
+    match answers.next_event(timeout) {
+        Some(event) => event.error().map_or(Ok(()), Err),
+        None => Err(RDKafkaErrorCode::OperationTimedOut),
+    }
 }
 
 /// Fills in the group's committed offsets; an element can carry an error of its own.

@@ -67,6 +67,12 @@ impl Event {
         unsafe { rd::rd_kafka_event_type(self.0.as_ptr()) == rd::RD_KAFKA_EVENT_FETCH }
     }
 
+    /// What the event says went wrong.
+    pub(in crate::kafka) fn error(&self) -> Option<RDKafkaErrorCode> {
+        // SAFETY: a plain getter.
+        error_code(unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) })
+    }
+
     /// Passes a log line or an error on; other events are left alone.
     pub(in crate::kafka) fn tell(&self, log: &ClientLog) {
         let event = self.0.as_ptr();

@@ -18,7 +18,7 @@ use crate::record::Headers;
 
 /// Makes a producer whose connections are watched: its context's [`Connections`] hear of each change of
 /// state, on librdkafka's threads.
-pub(in crate::kafka) fn transactional_client(config: &ClientConfig, context: ClientLog) -> KafkaResult<Client<ClientLog>> {
+pub(in crate::kafka) fn producer_client(config: &ClientConfig, context: ClientLog) -> KafkaResult<Client<ClientLog>> {
     let native = config.create_native_config()?;
     let opaque = Arc::as_ptr(context.connections()) as *mut c_void;
     // SAFETY: `native` is a valid configuration. `opaque` is read by the interceptor as long as the client lives; the client's
@@ -63,7 +63,7 @@ unsafe extern "C" fn connection_changed(
     state: *const c_char,
     opaque: *mut c_void,
 ) -> RDKafkaRespErr {
-    // SAFETY: see `transactional_client`; the strings are librdkafka's and live as long as the call.
+    // SAFETY: see `producer_client`; the strings are librdkafka's and live as long as the call.
     unsafe {
         let connections = &*(opaque as *const Connections);
         connections.changed(broker_id, &text(host), port, &text(state));

@@ -1,4 +1,4 @@
-//! The commit: changelog → markers → offsets → Kafka's yes → one batch a task into its database.
+//! The commit in a transaction: changelog → markers → offsets → Kafka's yes → one batch a task into its database.
 //!
 //! ```text
 //!  working sets ──► changelog records ──flush──► their offsets ──► markers ──flush──► marker offsets
@@ -6,13 +6,13 @@
 //!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1)┘
 //! ```
 
-use super::ThreadError;
 use super::active_task::Slot;
 use super::patience::{Answered, Patience};
 use super::stream_thread::StreamThread;
+use super::{Guarantee, ThreadError};
 use crate::faults::{self, Sabotage};
-use crate::ports::{Delivered, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
-use crate::record::{Offset, OutputRecord, TopicPartition};
+use crate::ports::{Delivered, Generation, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
+use crate::record::{Headers, Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
 use crate::task::{Prepared, TaskError};
 
@@ -20,10 +20,10 @@ use crate::task::{Prepared, TaskError};
 const MAX_APPLY_FAILURES: usize = 3;
 
 /// A task's part of a commit.
-struct Part {
-    token: i32,
-    prepared: Prepared,
-    marker: Option<Marker>,
+pub(super) struct Part {
+    pub(super) token: i32,
+    pub(super) prepared: Prepared,
+    pub(super) marker: Option<Marker>,
 }
 
 impl<P: ThreadPorts> StreamThread<P> {
@@ -40,26 +40,22 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     fn commit(&mut self) -> Result<(), ThreadError> {
+        match self.parts.settings.guarantee {
+            Guarantee::ExactlyOnce => self.commit_transaction(),
+            Guarantee::AtLeastOnce => self.commit_at_least_once(),
+        }
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), ThreadError> {
         let began = self.now();
         self.tell_lag();
-        let mut parts = Vec::new();
-        for (token, active) in self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?))) {
-            let task = active.task.plan().id.clone();
-            match active.task.prepare() {
-                Ok(Some(prepared)) => parts.push(Part { token, prepared, marker: None }),
-                Ok(None) => {}
-                Err(cause) => return self.task_failed(token, task, cause),
-            }
-        }
+        let Some(mut parts) = self.prepare_parts()? else { return Ok(()) };
         self.sabotage_before_commit(&parts);
         faults::point("commit-prepared");
         match self.commit_parts(&mut parts) {
             Ok((delivered, at_once)) => {
                 self.parts.metrics.processing.transactions.with_label_values(&["committed"]).inc();
-                self.parts.metrics.consumer.commits.with_label_values(&["committed"]).inc();
-                self.transaction = None;
-                self.last_commit = self.now();
-                self.last_membership_poll = None;
+                self.committed();
                 self.replace_if_late_copies_may_come(at_once);
                 faults::point("commit-answered");
                 self.apply(parts, &delivered)?;
@@ -67,19 +63,46 @@ impl<P: ThreadPorts> StreamThread<P> {
                 self.parts.metrics.processing.commit_duration.observe((self.now() - began).as_secs_f64());
                 Ok(())
             }
-            Err(error) => {
-                self.parts.metrics.consumer.commits.with_label_values(&["failed"]).inc();
-                self.recover(error)
+            Err(error) => self.commit_failed(error),
+        }
+    }
+
+    /// What each task that moved puts into the commit; `None` when one failed, which took the transaction with it.
+    pub(super) fn prepare_parts(&mut self) -> Result<Option<Vec<Part>>, ThreadError> {
+        let mut parts = Vec::new();
+        for (token, active) in self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?))) {
+            let task = active.task.plan().id.clone();
+            match active.task.prepare() {
+                Ok(Some(prepared)) => parts.push(Part { token, prepared, marker: None }),
+                Ok(None) => {}
+                Err(cause) => return self.task_failed(token, task, cause).map(|()| None),
             }
         }
+        Ok(Some(parts))
+    }
+
+    /// Nothing of it can be undone any more.
+    pub(super) fn committed(&mut self) {
+        self.parts.metrics.consumer.commits.with_label_values(&["committed"]).inc();
+        self.transaction = None;
+        self.last_commit = self.now();
+        self.last_membership_poll = None;
+    }
+
+    pub(super) fn commit_failed(&mut self, error: PortError) -> Result<(), ThreadError> {
+        self.parts.metrics.consumer.commits.with_label_values(&["failed"]).inc();
+        self.recover(error)
+    }
+
+    /// The generation to commit under. Offsets of a member without an identity could be taken unchecked.
+    pub(super) fn current_generation(&self) -> Result<Generation, PortError> {
+        let valid = self.generation.clone().filter(|g| g.generation_id >= 0 && !g.member_id.is_empty());
+        valid.ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))
     }
 
     /// Everything up to Kafka's yes, and whether that came at the first call. An error's class says how sure the no is.
     fn commit_parts(&mut self, parts: &mut [Part]) -> Result<(Delivered, bool), PortError> {
-        // Offsets of a member without an identity could be taken unchecked.
-        let valid = self.generation.clone().filter(|g| g.generation_id >= 0 && !g.member_id.is_empty());
-        let generation = valid
-            .ok_or_else(|| PortError::new(PortErrorClass::StaleGeneration, "commit the transaction", "this member has no generation"))?;
+        let generation = self.current_generation()?;
         let clock = self.parts.clock.clone();
         let mut patience = match self.parts.settings.sabotaged.is(Sabotage::CommitWithoutDeadline) {
             true => Patience::without_end(&*clock),
@@ -109,7 +132,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         }
     }
 
-    fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
+    pub(super) fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
         for part in parts {
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let stores = &active.task.plan().stores;
@@ -136,7 +159,8 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    fn send_markers(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<(), PortError> {
+    pub(super) fn send_markers(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<(), PortError> {
+        let guarantee = self.marker_header();
         for part in parts {
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let marker = active.task.next_marker(delivered);
@@ -147,7 +171,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 key: Some(Marker::KEY),
                 value: Some(&value),
                 timestamp: None,
-                headers: active.marker_headers.clone(),
+                headers: Headers::new(active.marker_headers.iter().chain(guarantee.iter()).cloned().collect()),
             })?;
             part.marker = Some(marker);
         }
@@ -155,9 +179,9 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     /// Marker offset + 1 for the token of every task that takes part; beside them the source offsets, which only lag tools read.
-    fn offsets_to_commit(&mut self, parts: &[Part], delivered: &Delivered) -> Result<Vec<(TopicPartition, Offset)>, PortError> {
+    pub(super) fn offsets_to_commit(&mut self, parts: &[Part], delivered: &Delivered) -> Result<Vec<(TopicPartition, Offset)>, PortError> {
         let mut offsets = Vec::new();
-        for part in parts {
+        for part in parts.iter().filter(|part| part.marker.is_some()) {
             let token = TopicPartition::new(self.task_log.clone(), part.token);
             let marker = delivered.get(&token).ok_or_else(|| {
                 PortError::new(PortErrorClass::RequiresAbort, "find the marker's offset", format!("{token} has no delivery report"))
@@ -172,12 +196,12 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     /// Waits for all delivery reports. Nothing is lost when they do not come: an abort undoes it.
-    fn flush(&mut self, patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
+    pub(super) fn flush(&mut self, patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
         patience.call(|slice| self.parts.producer.flush(slice), PortErrorClass::RequiresAbort).map(|answered| answered.answer)
     }
 
     /// Kafka has said yes: now the rows go into the databases. One that refuses is opened again and restored from its changelog.
-    fn apply(&mut self, parts: Vec<Part>, delivered: &Delivered) -> Result<(), ThreadError> {
+    pub(super) fn apply(&mut self, parts: Vec<Part>, delivered: &Delivered) -> Result<(), ThreadError> {
         for Part { token, prepared, marker } in parts {
             let Some(active) = self.slots.get_mut(&token).and_then(Slot::active_mut) else { continue };
             let log = TopicPartition::new(self.task_log.clone(), token);
@@ -211,7 +235,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         fresh.flatten().unwrap_or(captured)
     }
 
-    fn sabotage_before_commit(&mut self, parts: &[Part]) {
+    pub(super) fn sabotage_before_commit(&mut self, parts: &[Part]) {
         if self.parts.settings.sabotaged.is(Sabotage::ApplyBeforeCommit) {
             for part in parts {
                 if let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) {

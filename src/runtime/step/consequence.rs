@@ -12,6 +12,9 @@
 //! | offset out of range | start over, counted | counted | stop | stop: records lost |
 //! | unauthorized | stop, with the resource | stop | stop | stop |
 //!
+//! Without transactions an abort undoes nothing in Kafka: it is a start over. Committing offsets then stands alone: a stale generation or fenced
+//! instance awaits the next assignment, unauthorized stops, and anything else is made up for by the next commit.
+//!
 //! Within a transaction a retriable failure has already been tried until the transaction's deadline ([`super::commit`]).
 
 use super::ThreadError;
@@ -22,6 +25,8 @@ use crate::ports::{PortError, PortErrorClass};
 pub(super) enum Doing {
     /// Anything from the begin to the end of a transaction.
     Transaction,
+    /// Telling the group offsets, outside of any transaction.
+    CommittingOffsets,
     /// Making a new producer ready.
     ReplacingProducer,
     /// Serving the group.
@@ -85,6 +90,9 @@ pub(super) fn consequence(doing: Doing, class: PortErrorClass) -> Consequence {
         (Doing::Transaction, C::Indefinite) => Consequence::StartOver,
         (Doing::Transaction, C::FencedProducer | C::Fatal | C::OffsetOutOfRange | C::UnknownTopic) => Consequence::StartOverCounted,
 
+        (Doing::CommittingOffsets, C::StaleGeneration | C::FencedInstance) => Consequence::AbortAndAwaitAssignment,
+        (Doing::CommittingOffsets, _) => Consequence::Again,
+
         (Doing::ReplacingProducer | Doing::PollingGroup | Doing::Fetching, C::Retriable) => Consequence::Again,
         (Doing::ReplacingProducer, _) => Consequence::AgainCounted,
         (Doing::PollingGroup, C::FencedInstance) => Consequence::Stop(Stop::FencedInstance),
@@ -123,8 +131,11 @@ mod tests {
             assert_eq!(consequence(Doing::Fetching, class), fetching, "{class:?}");
             let replacing = if class == C::Retriable { Consequence::Again } else { Consequence::AgainCounted };
             assert_eq!(consequence(Doing::ReplacingProducer, class), replacing, "{class:?}");
+            let refused = matches!(class, C::StaleGeneration | C::FencedInstance);
+            let committing = if refused { Consequence::AbortAndAwaitAssignment } else { Consequence::Again };
+            assert_eq!(consequence(Doing::CommittingOffsets, class), committing, "{class:?}");
         }
-        for doing in [Doing::Transaction, Doing::ReplacingProducer, Doing::PollingGroup, Doing::Fetching] {
+        for doing in [Doing::Transaction, Doing::CommittingOffsets, Doing::ReplacingProducer, Doing::PollingGroup, Doing::Fetching] {
             assert_eq!(consequence(doing, C::Unauthorized), Consequence::Stop(Stop::Unauthorized));
         }
     }

@@ -37,7 +37,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         if !self.stopping() { self.fetch() } else { Ok(()) }
     }
 
-    fn poll_membership(&mut self) -> Result<(), ThreadError> {
+    pub(super) fn poll_membership(&mut self) -> Result<(), ThreadError> {
         match self.parts.membership.poll(std::time::Duration::ZERO) {
             Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
             Err(error) => {

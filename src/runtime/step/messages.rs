@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam::channel::Sender;
 use uuid::Uuid;
 
-use super::RestoreError;
+use super::{Guarantee, RestoreError};
 use crate::faults::Sabotaged;
 use crate::ports::{ClusterFacts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::record::Offset;
 use crate::state::TaskLease;
-use crate::task::{Fill, TaskPlan};
+use crate::task::{Fill, LogTail, TaskPlan};
 
 /// One ownership of a token. Every assignment is a new one; what is still said about an old one is ignored.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct OpenRequest {
     pub plan: Arc<TaskPlan>,
     /// What the cluster says of the task's topics.
     pub facts: Arc<ClusterFacts>,
+    /// How it will commit.
+    pub guarantee: Guarantee,
     /// Where the answer goes; has room for one answer of each token.
     pub reply: Sender<OpenedTask>,
     /// Called after answering.
@@ -82,4 +84,6 @@ pub struct Opened {
     pub lineage: Uuid,
     /// Stores to fill before it goes on.
     pub fill: Option<Fill>,
+    /// What stands in its logs behind that marker.
+    pub tail: LogTail,
 }

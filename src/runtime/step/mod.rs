@@ -15,7 +15,9 @@
 
 mod active_task;
 mod commit;
+mod commit_at_least_once;
 mod consequence;
+mod guarantee;
 mod membership;
 mod messages;
 mod outdated;
@@ -29,6 +31,7 @@ mod stream_thread;
 mod telling;
 mod thread_error;
 
+pub use guarantee::Guarantee;
 pub use messages::{OpenRequest, Opened, OpenedTask, Opening};
 pub use poison::PoisonPolicy;
 pub use restore_error::RestoreError;

@@ -160,6 +160,33 @@ impl<P: ThreadPorts> StreamThread<P> {
         }
     }
 
+    /// Calls the processors whose time has come.
+    pub(super) fn punctuate(&mut self) -> Result<(), ThreadError> {
+        if self.phase != Phase::Ready || self.generation_refused {
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        let mut called = 0;
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let active = self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?)));
+        for (token, active) in active.filter(|(_, active)| !active.task.is_filling()) {
+            let task_id = active.task.plan().id.clone();
+            let (calls, faults) = match active.task.punctuate(now, &mut outputs) {
+                Ok(called) => called,
+                // What others gave out is undone with it.
+                Err(cause) => return self.task_failed(token, task_id, cause),
+            };
+            faults.iter().for_each(|error| tracing::error!(task = %task_id, %error, "punctuation failed and was undone"));
+            called += calls;
+        }
+        self.outputs = outputs;
+        if called > 0 {
+            let sent = self.begin_if_needed().and_then(|()| self.send_outputs());
+            self.settle(sent)?;
+        }
+        Ok(())
+    }
+
     /// Hands the outputs of finished records to the producer.
     pub(super) fn send_outputs(&mut self) -> Result<(), PortError> {
         self.parts.send(&mut self.outputs)

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::ThreadError;
 use super::active_task::Slot;
 use super::consequence::{Consequence, Doing, consequence};
 use super::patience::{Patience, SLICE};
 use super::stream_thread::{Phase, StreamThread};
+use super::{Guarantee, ThreadError};
 use crate::faults::{self, Sabotage};
 use crate::ports::{DataConsumer as _, PortError, PortErrorClass, ThreadPorts, TransactionalProducer as _};
 use crate::state::StoreError;
@@ -21,7 +21,12 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// A transaction failed: does what [`consequence`] says.
     pub(super) fn recover(&mut self, error: PortError) -> Result<(), ThreadError> {
         tracing::warn!(thread = self.parts.name, class = ?error.class, %error, "transaction failed");
-        let count = |result| self.parts.metrics.processing.transactions.with_label_values(&[result]).inc();
+        let in_transaction = self.parts.settings.guarantee == Guarantee::ExactlyOnce;
+        let count = |result| {
+            if in_transaction {
+                self.parts.metrics.processing.transactions.with_label_values(&[result]).inc();
+            }
+        };
         match consequence(Doing::Transaction, error.class) {
             Consequence::Abort | Consequence::Again => {
                 count("aborted");
@@ -102,6 +107,10 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Ends the transaction with everything undone.
     fn abort(&mut self) -> Result<(), ThreadError> {
+        if self.parts.settings.guarantee == Guarantee::AtLeastOnce {
+            self.leave_attempt();
+            return Ok(());
+        }
         self.outputs.clear();
         faults::point("abort-begun");
         if self.transaction.take().is_some() {
@@ -155,6 +164,12 @@ impl<P: ThreadPorts> StreamThread<P> {
         }
         // No transaction is open any more: this ends when each has failed once.
         failed.into_iter().try_for_each(|(token, task, cause)| self.task_failed(token, task, cause))
+    }
+
+    /// Without transactions nothing is undone in Kafka: the tasks are opened again, which finds what stands behind their markers.
+    fn leave_attempt(&mut self) {
+        self.measures_rows |= self.slots.values().filter_map(Slot::active).any(|active| active.task.measures_rows());
+        self.start_over();
     }
 
     /// Nothing is known for sure any more: every task is opened anew, after a new producer has ended what the old one left.

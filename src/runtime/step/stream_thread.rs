@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::active_task::{ActiveTask, Slot};
-use super::{OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
+use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
@@ -21,6 +21,8 @@ use crate::topology::{Names, Topology};
 /// How a thread works.
 #[derive(Clone, Debug)]
 pub struct StepSettings {
+    /// With or without transactions; the producer must be one of that kind.
+    pub guarantee: Guarantee,
     /// A transaction lasts at most this long.
     pub commit_interval: Duration,
     /// When the input runs dry, a transaction is committed at once, but not more often than this.
@@ -45,6 +47,7 @@ pub struct StepSettings {
 impl Default for StepSettings {
     fn default() -> Self {
         StepSettings {
+            guarantee: Guarantee::default(),
             commit_interval: Duration::from_millis(100),
             commit_min_interval: Duration::from_millis(20),
             max_dirty_rows: 20_000,
@@ -156,6 +159,8 @@ pub struct StreamThread<P: ThreadPorts> {
     pub(super) producer_failures: VecDeque<Duration>,
     /// How often a database refused a batch, since the last one that it took.
     pub(super) apply_failures: usize,
+    /// A row was too large once: tasks that are opened measure theirs.
+    pub(super) measures_rows: bool,
     pub(super) outputs: OutputBuffer,
     /// Tokens whose tasks were lost to the group, and are not known to be somebody else's: they can be read as they were last.
     pub(super) outdated: Vec<i32>,
@@ -185,6 +190,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             last_membership_poll: None,
             producer_failures: VecDeque::new(),
             apply_failures: 0,
+            measures_rows: false,
             outputs: Vec::new(),
             outdated: Vec::new(),
             activity: parts.metrics.activities.thread(&parts.name),
@@ -243,7 +249,8 @@ impl<P: ThreadPorts> StreamThread<P> {
                 _ => continue,
             };
             let task_id = &plan.id;
-            let Opened { lease, next, lineage, fill } = result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
+            let Opened { lease, next, lineage, fill, tail } =
+                result.map_err(|cause| ThreadError::Start { task: task_id.clone(), cause })?;
             let mut task = match Task::new(plan.clone(), lease, next, lineage) {
                 Ok(task) => task,
                 Err(cause) => {
@@ -252,6 +259,10 @@ impl<P: ThreadPorts> StreamThread<P> {
                 }
             };
             task.sabotage(self.parts.settings.sabotaged);
+            task.begin_after(tail);
+            if self.measures_rows {
+                task.measure_rows();
+            }
             if let Some(fill) = fill {
                 task.begin_fill(fill);
             }
@@ -274,6 +285,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             let request = OpenRequest {
                 opening: opening.clone(),
                 plan: plan.clone(),
+                guarantee: self.parts.settings.guarantee,
                 facts: self.parts.settings.facts.clone(),
                 reply: self.opened_sender.clone(),
                 wake: self.wake.clone(),
@@ -335,33 +347,6 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     pub(super) fn now(&self) -> Duration {
         self.parts.clock.monotonic()
-    }
-
-    /// Calls the processors whose time has come.
-    fn punctuate(&mut self) -> Result<(), ThreadError> {
-        if self.phase != Phase::Ready || self.generation_refused {
-            return Ok(());
-        }
-        let now = self.parts.clock.now();
-        let mut called = 0;
-        let mut outputs = std::mem::take(&mut self.outputs);
-        let active = self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?)));
-        for (token, active) in active.filter(|(_, active)| !active.task.is_filling()) {
-            let task_id = active.task.plan().id.clone();
-            let (calls, faults) = match active.task.punctuate(now, &mut outputs) {
-                Ok(called) => called,
-                // What others gave out is undone with it.
-                Err(cause) => return self.task_failed(token, task_id, cause),
-            };
-            faults.iter().for_each(|error| tracing::error!(task = %task_id, %error, "punctuation failed and was undone"));
-            called += calls;
-        }
-        self.outputs = outputs;
-        if called > 0 {
-            let sent = self.begin_if_needed().and_then(|()| self.send_outputs());
-            self.settle(sent)?;
-        }
-        Ok(())
     }
 
     fn next_step(&self, processed: usize) -> Step {

@@ -10,6 +10,7 @@ use super::faults::{Dice, FaultKind};
 use super::group::{Group, GroupDue};
 use super::group_client::GroupClient;
 use super::log::PartitionLog;
+use super::pending_writes::Buffered;
 use super::refusal::Refusal;
 use super::transactions::{LateRequest, Transactional};
 use crate::clock::{Clock, ManualClock};
@@ -18,6 +19,9 @@ use crate::record::{Offset, OutputRecord, Timestamp, TopicPartition, partition_f
 
 /// The default of Kafka's `message.max.bytes` in librdkafka.
 const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// How many calls a late record is under way, at most.
+const LATE_CALLS: usize = 12;
 
 /// One topic.
 #[derive(Default)]
@@ -53,6 +57,10 @@ pub(super) struct Broker {
     pub(super) forbidden: BTreeSet<String>,
     pub(super) transactions: BTreeMap<String, Transactional>,
     pub(super) late: Vec<LateRequest>,
+    /// Records of clients that are gone, with the step of their arrival.
+    pub(super) late_records: Vec<(u64, Buffered)>,
+    /// So many calls from now its caller crashes.
+    pub(super) crash_in: Option<u64>,
     pub(super) groups: BTreeMap<String, Group>,
     /// The topic whose partitions a group assigns.
     pub(super) group_topics: BTreeMap<String, Arc<str>>,
@@ -82,6 +90,8 @@ impl Broker {
             forbidden: BTreeSet::new(),
             transactions: BTreeMap::new(),
             late: Vec::new(),
+            late_records: Vec::new(),
+            crash_in: None,
             groups: BTreeMap::new(),
             group_topics: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -99,6 +109,7 @@ impl Broker {
     pub(super) fn enter(&mut self) -> Result<(), Refusal> {
         self.step += 1;
         self.settle();
+        self.maybe_crash();
         if self.reachable { Ok(()) } else { Err(Refusal::Unavailable) }
     }
 
@@ -127,6 +138,33 @@ impl Broker {
         let mut due: Vec<LateRequest> = self.late.extract_if(.., |late| late.due_step <= step).collect();
         due.sort_by_key(|late| late.due_step);
         due.into_iter().for_each(|late| self.land(late));
+        let due: Vec<(u64, Buffered)> = self.late_records.extract_if(.., |(at, _)| *at <= step).collect();
+        for (_, record) in due {
+            // A topic that was deleted meanwhile takes none.
+            _ = record.append(self);
+        }
+    }
+
+    /// Sends records on a long way, on which they keep their order.
+    pub(super) fn send_records_late(&mut self, records: impl Iterator<Item = Buffered>) {
+        let mut due = self.step;
+        for record in records {
+            due += 1 + self.dice.up_to(LATE_CALLS) as u64;
+            self.late_records.push((due, record));
+        }
+    }
+
+    /// The process that calls ends here, in the middle of what it was doing, if a test said so: at the beginning of a call, or at its end
+    /// when the cluster has done what was asked.
+    pub(super) fn maybe_crash(&mut self) {
+        match &mut self.crash_in {
+            Some(0) => {
+                self.crash_in = None;
+                std::panic::resume_unwind(Box::new(super::Crash));
+            }
+            Some(calls) => *calls -= 1,
+            None => {}
+        }
     }
 
     fn next_due(&self) -> Option<(i64, Due)> {

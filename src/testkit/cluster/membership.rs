@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::FakeCluster;
+use super::broker::Broker;
 use super::faults::FaultKind;
 use super::group::GroupMetadata;
 use super::group_client::Served;
 use super::refusal::Refusal;
-use crate::ports::{Generation, Membership, MembershipEvent, PortError};
+use crate::ports::{Generation, Membership, MembershipEvent, PortError, PortErrorClass};
+use crate::record::{Offset, TopicPartition};
 
 /// Events of one poll, at most: a rebalance brings two, a lost place and a new one a few more.
 const EVENTS_PER_POLL: usize = 16;
@@ -71,6 +73,41 @@ impl Membership for FakeMembership {
         // Leaving may have begun without an event.
         broker.tick_client(self.client);
         Ok(events)
+    }
+
+    fn commit_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, Offset)],
+        generation: &Generation,
+        _timeout: Duration,
+    ) -> Result<(), PortError> {
+        const COMMIT: &str = "commit offsets for the group";
+        let mut broker = self.cluster.lock();
+        broker.enter().map_err(|refusal| refusal.at(COMMIT, "the group"))?;
+        let Some(captured) = generation.handle.downcast_ref::<GroupMetadata>() else {
+            return Err(PortError::new(PortErrorClass::Fatal, COMMIT, "the generation is not of this cluster"));
+        };
+        let metadata = |broker: &Broker| broker.clients.get(&self.client).map(|client| client.metadata());
+        if metadata(&broker).as_ref() != Some(captured) {
+            return Err(Refusal::IllegalGeneration.at(COMMIT, "the client has moved on"));
+        }
+        // The background thread may rejoin before it sends the request, which then carries the newer generation.
+        if broker.dice.is_wild() {
+            broker.tick_client(self.client);
+        }
+        let Some(sent) = metadata(&broker) else { return Err(Refusal::UnknownMember.at(COMMIT, "the client is gone")) };
+        let unanswered = broker.dice.take(FaultKind::OffsetsUnanswered, &sent.member_id);
+        if !(unanswered && broker.dice.coin()) {
+            let group = broker.group(&sent.group);
+            group.validate(&sent).map_err(|refusal| refusal.at(COMMIT, &sent.member_id))?;
+            offsets.iter().for_each(|(partition, offset)| group.offsets.set(partition.clone(), Some(*offset)));
+        }
+        broker.maybe_crash();
+        match metadata(&broker).as_ref() == Some(captured) {
+            _ if unanswered => Err(Refusal::Unavailable.at(COMMIT, "the time was too short")),
+            true => Ok(()),
+            false => Err(Refusal::IllegalGeneration.at(COMMIT, "the client has moved on")),
+        }
     }
 
     fn leave(&mut self) {

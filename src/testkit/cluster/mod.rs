@@ -6,6 +6,7 @@
 //! ```text
 //!  FakeMembership ──► group_client (librdkafka's background thread) ──► group ─► assignor
 //!  FakeProducer ────► pending_writes ──► transactions ──markers──► log, group_offsets
+//!  FakePlainProducer ► pending_writes ───────────────────────────► log
 //!  FakeDataConsumer, FakeChangelogReader ──────────────────────────► log
 //! ```
 //! A simulation moves the clock a little (below the session time-out, or the whole group is out), ticks, and lets its threads step.
@@ -33,6 +34,7 @@ mod log;
 mod look;
 mod membership;
 mod pending_writes;
+mod plain_producer;
 mod producer;
 mod refusal;
 mod transactions;
@@ -52,6 +54,7 @@ pub use inspect::MemberView;
 pub use log::{Isolation, StoredRecord, Tombstones};
 pub use look::Look;
 pub use membership::FakeMembership;
+pub use plain_producer::FakePlainProducer;
 pub use producer::FakeProducer;
 pub use transactions::{OpenTransaction, TRANSACTION_SWEEP_MS};
 
@@ -81,6 +84,18 @@ impl ThreadPorts for FakePorts {
     type Data = FakeDataConsumer;
     type Producer = FakeProducer;
 }
+
+/// The ports of a stream thread that works without transactions.
+pub struct FakePlainPorts;
+
+impl ThreadPorts for FakePlainPorts {
+    type Membership = FakeMembership;
+    type Data = FakeDataConsumer;
+    type Producer = FakePlainProducer;
+}
+
+/// What a caller unwinds with when it crashes ([`FakeCluster::crash_in`]).
+pub struct Crash;
 
 impl FakeCluster {
     /// An empty cluster in which nothing goes wrong yet. The seed decides all that faults leave to chance.
@@ -120,6 +135,17 @@ impl FakeCluster {
     /// A producer with a transaction time-out of its own.
     pub fn producer_with_timeout(&self, transactional_id: &str, transaction_timeout_ms: i64) -> FakeProducer {
         FakeProducer::new(self.clone(), transactional_id, transaction_timeout_ms)
+    }
+
+    /// A producer without transactions.
+    pub fn plain_producer(&self, name: &str) -> FakePlainProducer {
+        FakePlainProducer::new(self.clone(), name)
+    }
+
+    /// Lets whoever makes the call after so many others unwind with [`Crash`] as its payload, as if its process had ended there;
+    /// `None` calls that off.
+    pub fn crash_in(&self, calls: Option<u64>) {
+        self.lock().crash_in = calls;
     }
 
     /// A reader of logs and of one group's offsets.

@@ -5,16 +5,36 @@ use std::collections::{BTreeSet, VecDeque};
 use super::broker::Broker;
 use super::refusal::Refusal;
 use super::transactions::Session;
+use crate::clock::Clock as _;
 use crate::ports::Delivered;
-use crate::record::{Headers, OutputRecord, Timestamp, TopicPartition};
+use crate::record::{Headers, Offset, OutputRecord, Timestamp, TopicPartition};
 
 /// A copied record on its way to a partition.
-struct Buffered {
+pub(super) struct Buffered {
     place: TopicPartition,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     timestamp: Option<Timestamp>,
     headers: Headers,
+}
+
+impl Buffered {
+    /// Puts it into the log outside of any transaction.
+    pub(super) fn append(&self, broker: &mut Broker) -> Result<Offset, Refusal> {
+        let timestamp = self.timestamp.unwrap_or(broker.clock.now());
+        broker.append_to(&self.place, &self.record(), timestamp, None)
+    }
+
+    fn record(&self) -> OutputRecord<'_> {
+        OutputRecord {
+            topic: &self.place.topic,
+            partition: Some(self.place.partition),
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            timestamp: self.timestamp,
+            headers: self.headers.clone(),
+        }
+    }
 }
 
 /// The client's side of one transaction.
@@ -58,18 +78,25 @@ impl PendingWrites {
             broker.add_partition(id, session, &next.place)?;
             self.added.insert(next.place.clone());
         }
-        let record = OutputRecord {
-            topic: &next.place.topic,
-            partition: Some(next.place.partition),
-            key: next.key.as_deref(),
-            value: next.value.as_deref(),
-            timestamp: next.timestamp,
-            headers: next.headers.clone(),
-        };
-        let offset = broker.produce(id, session, &next.place, &record)?;
+        let offset = broker.produce(id, session, &next.place, &next.record())?;
         if let Some(done) = self.buffered.pop_front() {
             self.delivered.insert(done.place, offset);
         }
         Ok(())
+    }
+
+    /// The same outside of transactions.
+    pub(super) fn deliver_next_plain(&mut self, broker: &mut Broker) -> Result<(), Refusal> {
+        let Some(next) = self.buffered.front() else { return Ok(()) };
+        let offset = next.append(broker)?;
+        if let Some(done) = self.buffered.pop_front() {
+            self.delivered.insert(done.place, offset);
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest records that wait.
+    pub(super) fn take(&mut self, count: usize) -> impl Iterator<Item = Buffered> + '_ {
+        self.buffered.drain(..count)
     }
 }

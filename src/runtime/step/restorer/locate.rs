@@ -5,17 +5,13 @@ use std::time::Duration;
 use super::changelogs::Restoring;
 use super::rebuilding::OpenedDatabase;
 use super::remaining::Remaining;
-use super::{Failure, Half, Job, Opened, Stage, StateRestorer};
+use super::{Failure, FoundLog, Half, Job, Opened, Stage, StateRestorer};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::ports::{ChangelogReader, Chunk};
-use crate::record::{Offset, TopicPartition};
-use crate::runtime::step::RestoreError;
+use crate::record::{Offset, Timestamp, TopicPartition};
+use crate::runtime::step::{Guarantee, RestoreError};
 use crate::state::{Marker, Origin, RestoreProgress, TaskPosition};
 use crate::task::{LogView, PlannedStore, RebuildReason, StartDecision, StartRefusal, TaskPlan, decide_start, refuse_origin};
-
-/// A restore that was not finished is continued within half of Kafka's default for `delete.retention.ms`: until then the changelogs
-/// still have the tombstones of rows that were deleted since.
-const MAX_PROGRESS_AGE_MS: i64 = 12 * 60 * 60 * 1_000;
 
 /// The task log as far as it was read.
 pub(super) struct ReadingLog {
@@ -25,6 +21,8 @@ pub(super) struct ReadingLog {
     marker: Option<(Offset, Marker)>,
     /// What stands beside the marker.
     origin: Origin,
+    /// That marker was written without a transaction.
+    without_transaction: bool,
 }
 
 impl ReadingLog {
@@ -38,6 +36,7 @@ impl ReadingLog {
             };
             self.marker = Some((record.offset, read.map_err(failed)?));
             self.origin = record.headers.last(Origin::KEY).map(Origin::decode).unwrap_or_default();
+            self.without_transaction = record.headers.last(Guarantee::HEADER.0) == Some(Guarantee::HEADER.1);
         }
         self.position = chunk.position.max(self.position);
         Ok(())
@@ -55,7 +54,14 @@ impl<R: ChangelogReader> StateRestorer<R> {
         }
         let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0)));
         self.reader.open(&token, from)?;
-        job.stage = Stage::ReadLog(ReadingLog { committed, from, position: from, marker: None, origin: Origin::default() });
+        job.stage = Stage::ReadLog(ReadingLog {
+            committed,
+            from,
+            position: from,
+            marker: None,
+            origin: Origin::default(),
+            without_transaction: false,
+        });
         Ok(None)
     }
 
@@ -82,6 +88,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             (log.from, log.position) = (bounds.start, bounds.start);
             return Ok(None);
         }
+        job.log = FoundLog { end: log.position, without_transaction: log.without_transaction };
         let (view, origin) = (LogView { committed: log.committed, marker: log.marker.take(), bounds }, std::mem::take(&mut log.origin));
         job.stage = Stage::Locate;
         crate::faults::point("restore-log-read");
@@ -111,7 +118,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let (decided, opened) = match decision {
             StartDecision::UseAsIs => ("as_is", found.use_it()?),
             StartDecision::CatchUp => ("catch_up", found.use_it()?),
-            StartDecision::RestoreAll => ("restore", self.without_leftovers(job, found.use_it()?, &log)?),
+            StartDecision::RestoreAll => ("restore", self.without_leftovers(job, found.use_it()?, &log, outdated)?),
             StartDecision::FirstStart => {
                 let opened = found.use_it()?;
                 if let Some(RestoreProgress { sequence: local, .. }) = opened.lease.database().restore_progress()? {
@@ -129,14 +136,15 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let OpenedDatabase { lease, beside, position: local } = opened;
         let Some((marker_offset, marker)) = log.marker else {
             self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
-            return self.begin_index(job, Half { lease, beside, marker: None, new_stores: Vec::new() });
+            return self.begin_index(job, Half { lease, beside, marker: None, new_stores: Vec::new(), tail: None });
         };
         check_sources(&plan, &marker)?;
-        if log.committed != Some(marker_offset.next()) {
+        // Without transactions the marker comes first, and a process may have ended before it committed the offset.
+        if log.committed != Some(marker_offset.next()) && !job.log.without_transaction {
             tracing::warn!(task = name, committed = ?log.committed, marker = %marker_offset, "the last marker is not where the committed offset points; the marker counts");
         }
         let new_stores = self.new_stores(&plan, &marker)?;
-        let begun = beside.as_ref().unwrap_or(lease.database()).restore_progress()?.filter(|begun| self.continues(begun, &marker));
+        let begun = beside.as_ref().unwrap_or(lease.database()).restore_progress()?.filter(|begun| continues(begun, &marker, outdated));
         let known = plan.stores.iter().filter_map(|store| Remaining::known(store, local.as_ref(), begun.as_ref(), &marker));
         let known: Vec<Remaining> = known.collect();
         self.check_bounds(&known)?;
@@ -150,7 +158,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             next: begun.map(|begun| begun.next).unwrap_or_default(),
         };
         let target = (!uses_as_is).then(|| TaskPosition { marker: marker.clone(), marker_offset, applied_at: now });
-        let half = Half { lease, beside, marker: Some(marker), new_stores };
+        let half = Half { lease, beside, marker: Some(marker), new_stores, tail: None };
         job.stage = Stage::Restore(Box::new(Restoring::new(&plan, half, target, progress, remaining, &self.metrics)?));
         self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
         Ok(None)
@@ -172,18 +180,19 @@ impl<R: ChangelogReader> StateRestorer<R> {
         Ok(())
     }
 
-    /// Whether rows of a restore that was not finished may stay.
-    fn continues(&self, begun: &RestoreProgress, marker: &Marker) -> bool {
-        begun.lineage == marker.lineage && self.clock.now().0 - begun.began_at.0 <= MAX_PROGRESS_AGE_MS
-    }
-
     /// A database without rows of a restore that cannot be continued: those that were deleted since would stay.
-    fn without_leftovers(&mut self, job: &Job, opened: OpenedDatabase, log: &LogView) -> Result<OpenedDatabase, Failure> {
+    fn without_leftovers(
+        &mut self,
+        job: &Job,
+        opened: OpenedDatabase,
+        log: &LogView,
+        outdated: Option<Timestamp>,
+    ) -> Result<OpenedDatabase, Failure> {
         let database = opened.lease.database();
         let plan = &job.request.plan;
         // Progress that led to a torn changelog leads there again.
         let may = job.rebuild.is_none();
-        let continues = |begun: RestoreProgress| log.marker.as_ref().is_some_and(|(_, marker)| may && self.continues(&begun, marker));
+        let continues = |begun: RestoreProgress| log.marker.as_ref().is_some_and(|(_, marker)| may && continues(&begun, marker, outdated));
         if database.restore_progress()?.is_some_and(continues) || !database.has_rows(plan.row_columns())? {
             return Ok(opened);
         }
@@ -206,6 +215,12 @@ impl<R: ChangelogReader> StateRestorer<R> {
         }
         Ok(new)
     }
+}
+
+/// Whether rows of a restore that was not finished may stay: of this history, and so young that the changelogs still have the tombstones
+/// of all rows that were deleted since.
+fn continues(begun: &RestoreProgress, marker: &Marker, outdated: Option<Timestamp>) -> bool {
+    begun.lineage == marker.lineage && outdated.is_none_or(|outdated| begun.began_at > outdated)
 }
 
 /// A source that is new begins at its beginning; one that is gone would leave rows that nothing explains.

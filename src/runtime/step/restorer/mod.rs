@@ -1,9 +1,9 @@
 //! Opens tasks: finds the last marker, decides how to start, reads changelogs, makes indexes and fills stores that are new.
 //!
 //! ```text
-//!  Locate ──► ReadLog ──► decide ──► Restore ──► Index ──► Replay ──► opened
-//!  committed   task log     │        changelogs   new       new
-//!  offset      to its end   └► refused            indexes   stores
+//!  Locate ──► ReadLog ──► decide ──► Restore ──► Tail ──► Index ──► Replay ──► opened
+//!  committed   task log     │        changelogs   behind   new       new
+//!  offset      to its end   └► refused            marker   indexes   stores
 //! ```
 //!
 //! A machine like the stream thread: each step does one piece of work and tells how long to wait before the next. It runs on a
@@ -15,6 +15,7 @@ mod pace;
 mod rebuilding;
 mod remaining;
 mod replaying;
+mod tail;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use self::changelogs::Restoring;
 use self::locate::ReadingLog;
 use self::pace::Pace;
 use self::replaying::Replaying;
+use self::tail::ReadingTail;
 use super::restore_error::{Failure, RestoreError};
 use super::{OpenRequest, Opened, OpenedTask};
 use crate::clock::Clock;
@@ -34,7 +36,7 @@ use crate::ports::ChangelogReader;
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::InstanceStatus;
 use crate::state::{Marker, StateDirectory, TaskDatabase, TaskLease};
-use crate::task::{Fill, IndexBuild, PlannedStore, RebuildReason, TaskPlan};
+use crate::task::{Fill, IndexBuild, LogTail, PlannedStore, RebuildReason, TaskPlan};
 
 /// How long a restorer without work waits for a request before it looks whether anybody is left to ask.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
@@ -56,6 +58,8 @@ enum Stage {
     ReadLog(ReadingLog),
     /// Changelogs are read up to what the marker names.
     Restore(Box<Restoring>),
+    /// Changelogs are read from there to their ends.
+    Tail(Box<ReadingTail>),
     /// Indexes are made.
     Index(VecDeque<IndexBuild>, Box<Half>),
     /// Sources are replayed for stores that are new.
@@ -71,6 +75,17 @@ struct Half {
     marker: Option<Marker>,
     /// Stores that the marker does not name, with the end of what their changelogs hold of an earlier time.
     new_stores: Vec<(PlannedStore, Option<Offset>)>,
+    /// What stands behind the marker; `None` while that was not read.
+    tail: Option<LogTail>,
+}
+
+/// What was found of the task log.
+#[derive(Default)]
+struct FoundLog {
+    /// How far it was read.
+    end: Offset,
+    /// The last marker was written without a transaction.
+    without_transaction: bool,
 }
 
 impl Half {
@@ -83,6 +98,7 @@ impl Half {
 struct Job {
     request: OpenRequest,
     stage: Stage,
+    log: FoundLog,
     failures: u32,
     /// Why all rows are read again.
     rebuild: Option<RebuildReason>,
@@ -91,7 +107,7 @@ struct Job {
 
 impl Job {
     fn new(request: OpenRequest) -> Self {
-        Job { request, stage: Stage::Locate, failures: 0, rebuild: None, rebuilds: 0 }
+        Job { request, stage: Stage::Locate, log: FoundLog::default(), failures: 0, rebuild: None, rebuilds: 0 }
     }
 
     /// It has begun, and holds what no second job for its token may have.
@@ -240,6 +256,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             Stage::Locate | Stage::Index(..) => Vec::new(),
             Stage::ReadLog(_) => vec![self.token_partition(job)],
             Stage::Restore(restoring) => restoring.open_changelogs().cloned().collect(),
+            Stage::Tail(reading) => reading.open_changelog().cloned().into_iter().collect(),
             Stage::Replay(replaying) => replaying.open_sources().cloned().collect(),
         };
         open.iter().for_each(|partition| self.reader.close(partition));
@@ -262,6 +279,8 @@ impl<R: ChangelogReader> StateRestorer<R> {
             Stage::ReadLog(_) => self.read_log(job),
             Stage::Restore(restoring) if !restoring.is_done() => self.restore_some(job),
             Stage::Restore(_) => self.finish_restore(job),
+            Stage::Tail(reading) if !reading.is_done() => self.read_tail(job),
+            Stage::Tail(_) => self.finish_tail(job),
             Stage::Index(..) => self.index_some(job),
             Stage::Replay(replaying) if !replaying.is_done() => self.replay_some(job),
             Stage::Replay(_) => self.finish_replay(job),
@@ -270,6 +289,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// The rows are here: what is derived from them comes next.
     fn begin_index(&mut self, job: &mut Job, half: Half) -> Result<Option<Opened>, Failure> {
+        if half.tail.is_none() && Self::needs_tail(job) {
+            return self.begin_tail(job, half);
+        }
         let pending = IndexBuild::pending(&job.request.plan, half.lease.database())?;
         job.stage = Stage::Index(pending, Box::new(half));
         Ok(None)
@@ -304,7 +326,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let origin = &plan.origin(&job.request.facts);
         half.lease.database().set_origin(origin)?;
         let next = self.next_offsets(plan, half.marker.as_ref())?;
-        Ok(Opened { lease: half.lease, next, lineage: uuid::Uuid::new_v4(), fill })
+        Ok(Opened { lease: half.lease, next, lineage: uuid::Uuid::new_v4(), fill, tail: half.tail.unwrap_or_default() })
     }
 
     /// Where each source partition goes on: from the marker, else from the log's beginning.

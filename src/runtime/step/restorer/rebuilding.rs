@@ -113,11 +113,11 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// The rows beside are whole, and say so: they become the task's.
     pub(super) fn switch_to_rebuilt(&mut self, job: &Job, half: Half) -> Result<Half, StoreError> {
-        let Half { lease, beside, marker, new_stores } = half;
+        let Half { lease, beside, marker, new_stores, tail } = half;
         let lease = match beside {
             Some(beside) => self.directory.switch(lease, &job.request.plan.name(), beside)?,
             None => lease,
         };
-        Ok(Half { lease, beside: None, marker, new_stores })
+        Ok(Half { lease, beside: None, marker, new_stores, tail })
     }
 }
