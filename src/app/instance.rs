@@ -56,6 +56,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How long the connector may take to notice that it shall stop.
 const LEAVE_CONNECTOR_AFTER: Duration = Duration::from_secs(1);
 
+/// A restore takes a core; more threads than these would only take memory from each other.
+const MAX_RESTORERS: usize = 4;
+
 /// How often a wait looks whether it is over.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -374,11 +377,16 @@ impl Connector {
             });
             threads.start_stream(name, machine, self.status.clone(), on_end.clone()).map_err(|e| text(&e))?;
         }
-        let restorer =
-            StateRestorer::new(reader, self.directory.clone(), self.names.task_log(), served, self.clock.clone(), self.metrics.clone())
-                .paced_by(self.status.clone());
-        let activity = self.metrics.activities.thread("restore-1");
-        threads.start_restorer("restore-1", restorer, activity, self.status.clone()).map_err(|e| text(&e))?;
+        let restorers = self.stream_threads.min(MAX_RESTORERS);
+        let mut first = Some(reader);
+        for name in (1..=restorers).map(|n| format!("restore-{n}")) {
+            let reader = first.take().map_or_else(|| KafkaChangelogReader::new(&self.settings), Ok).map_err(|e| text(&e))?;
+            let (directory, task_log, clock) = (self.directory.clone(), self.names.task_log(), self.clock.clone());
+            let restorer = StateRestorer::new(reader, directory, task_log, served.clone(), clock, self.metrics.clone());
+            let restorer = restorer.one_of(restorers).paced_by(self.status.clone());
+            let activity = self.metrics.activities.thread(&name);
+            threads.start_restorer(&name, restorer, activity, self.status.clone()).map_err(|e| text(&e))?;
+        }
         let sampler = StoreSampler::new(&self.topology, self.registry.clone(), self.budget.clone(), self.metrics.clone());
         threads.start_sampler(sampler).map_err(|e| text(&e))?;
         *started = Some(threads);

@@ -1,4 +1,4 @@
-//! One process of an application on the fake cluster: its stream threads and its restorer, stepped by hand.
+//! One process of an application on the fake cluster: its stream threads and its restorers, stepped by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,8 @@ pub(super) struct Program {
 pub(super) struct Running {
     /// Those that have not left the group yet.
     threads: Vec<StreamThread<FakePorts>>,
-    restorer: StateRestorer<FakeChangelogReader>,
+    /// As many as stream threads.
+    restorers: Vec<StateRestorer<FakeChangelogReader>>,
     pub(super) views: ViewRegistry,
     pub(super) status: InstanceStatus,
     /// What the last step of a thread asked for.
@@ -88,17 +89,23 @@ impl Program {
                 stop: stop.clone(),
             })
         };
-        let threads = names.into_iter().map(thread).collect();
-        let reader = self.cluster.changelog_reader(&self.names.application_id);
-        let restorer = StateRestorer::new(reader, directory, self.names.task_log(), served, clock.clone(), self.metrics.clone());
-        Running { threads, restorer, views, status, asked: Step::Again, stop }
+        let threads = names.iter().cloned().map(thread).collect();
+        let restorer = |_| {
+            let reader = self.cluster.changelog_reader(&self.names.application_id);
+            let (directory, task_log, served) = (directory.clone(), self.names.task_log(), served.clone());
+            StateRestorer::new(reader, directory, task_log, served, clock.clone(), self.metrics.clone())
+        };
+        let restorers = (0..names.len()).map(restorer).collect();
+        Running { threads, restorers, views, status, asked: Step::Again, stop }
     }
 }
 
 impl Running {
-    /// One step of the restorer and of each thread; false when all threads have left.
+    /// One step of each restorer and of each thread; false when all threads have left.
     pub(super) fn step(&mut self) -> Result<bool, ThreadError> {
-        self.restorer.step();
+        for restorer in &mut self.restorers {
+            restorer.step();
+        }
         let mut failed = None;
         self.threads.retain_mut(|thread| match thread.step() {
             Ok(Step::Left) => false,

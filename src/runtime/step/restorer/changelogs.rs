@@ -16,8 +16,8 @@ const MAX_OPEN: usize = 16;
 /// A turn takes about so much of one changelog.
 const TURN_BYTES: usize = 1 << 20;
 
-/// Rows that are collected for loads, of all tasks together; few in tests, so that a load takes several.
-const MAX_COLLECTED_BYTES: usize = if cfg!(test) { 1 << 10 } else { 64 << 20 };
+/// Rows that are collected for loads, of all tasks of the process together; few in tests, so that a load takes several.
+pub(super) const MAX_COLLECTED_BYTES: usize = if cfg!(test) { 1 << 10 } else { 64 << 20 };
 
 /// Changelogs are read up to what a marker names.
 pub(super) struct Restoring {
@@ -116,7 +116,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             restoring.meter.remaining(&part.store.name, part.left());
             if part.must_be_written() {
                 restoring.write(at)?;
-            } else if collected + restoring.collected_bytes() > MAX_COLLECTED_BYTES
+            } else if collected + restoring.collected_bytes() > self.max_collected_bytes
                 && let Some(largest) = restoring.largest()
             {
                 restoring.write(largest)?;

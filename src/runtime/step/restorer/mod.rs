@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, TryRecvError};
 
-use self::changelogs::Restoring;
+use self::changelogs::{MAX_COLLECTED_BYTES, Restoring};
 use self::locate::ReadingLog;
 use self::pace::Pace;
 use self::replaying::Replaying;
@@ -137,6 +137,7 @@ pub struct StateRestorer<R> {
     jobs: VecDeque<Job>,
     /// So many turns in a row brought nothing.
     idle_turns: usize,
+    max_collected_bytes: usize,
     pace: Pace,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -157,12 +158,18 @@ impl<R: ChangelogReader> StateRestorer<R> {
             jobs: VecDeque::new(),
             pace: Pace::default(),
             idle_turns: 0,
+            max_collected_bytes: MAX_COLLECTED_BYTES,
             reader,
             directory,
             requests,
             clock,
             metrics,
         }
+    }
+
+    /// It serves its requests beside others, and uses its part of the memory.
+    pub fn one_of(self, restorers: usize) -> Self {
+        StateRestorer { max_collected_bytes: MAX_COLLECTED_BYTES / restorers.max(1), ..self }
     }
 
     /// It takes a part of its time only while tasks of this instance are at work.
@@ -172,13 +179,12 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// Does a piece of work; answers how long to wait before the next, `None` when all senders of requests are gone.
     pub fn step(&mut self) -> Option<Duration> {
-        loop {
-            match self.requests.try_recv() {
-                Ok(request) => self.jobs.push_back(Job::new(request)),
-                Err(TryRecvError::Empty) => break,
-                // Nobody is left to take an answer.
-                Err(TryRecvError::Disconnected) => return None,
-            }
+        // One a step, so that restorers share what comes at once.
+        match self.requests.try_recv() {
+            Ok(request) => self.jobs.push_back(Job::new(request)),
+            Err(TryRecvError::Empty) => {}
+            // Nobody is left to take an answer.
+            Err(TryRecvError::Disconnected) => return None,
         }
         let began = self.clock.monotonic();
         let rest = self.pace.rest(began);
