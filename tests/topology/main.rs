@@ -6,4 +6,5 @@ mod derived;
 mod describe;
 mod first_view;
 mod imports;
+mod named_tests;
 mod word_count;
