@@ -135,8 +135,10 @@ impl Views {
 
     fn presence(&self, store: &StoreEntry, task: &TaskId) -> Result<Presence, QueryError> {
         Ok(match self.registry().get(task) {
-            Some(TaskView::Active(database)) if is_being_filled(database.snapshot()?.1.as_deref(), store) => Presence::Restoring,
-            Some(TaskView::Active(_)) => Presence::Here,
+            Some(TaskView::Active(database)) => match database.snapshot()? {
+                Some((_, state)) if !is_being_filled(state.as_deref(), store) => Presence::Here,
+                _ => Presence::Restoring,
+            },
             Some(TaskView::Restoring) => Presence::Restoring,
             None => Presence::Elsewhere,
         })

@@ -47,11 +47,10 @@ pub(super) fn parts_of(store: &StoreEntry, registry: &ViewRegistry, owners: &Own
 pub(super) fn open<'a>(store: &StoreEntry, parts: &'a [Part], scope: Scope) -> Result<(Vec<OpenPart<'a>>, Position), QueryError> {
     let (mut open, mut position, mut filling) = (Vec::with_capacity(parts.len()), Position::default(), None);
     for part in parts {
-        let (snapshot, state) = part.database.snapshot()?;
-        if is_being_filled(state.as_deref(), store) {
+        let Some((snapshot, state)) = part.database.snapshot()?.filter(|(_, state)| !is_being_filled(state.as_deref(), store)) else {
             filling.get_or_insert(&part.task);
             continue;
-        }
+        };
         position.0.extend(state.iter().flat_map(|state| state.marker.sources.clone()));
         open.push(OpenPart { partition: part.task.partition, snapshot });
     }

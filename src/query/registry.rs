@@ -45,6 +45,13 @@ impl ViewRegistry {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(task, Entry { view, outdated: false });
     }
 
+    /// From now on nothing of the task can be read. One that has left meanwhile stays away.
+    pub fn hide(&self, task: &TaskId) {
+        if let Some(entry) = self.tasks.write().unwrap_or_else(PoisonError::into_inner).get_mut(task) {
+            *entry = Entry { view: TaskView::Restoring, outdated: false };
+        }
+    }
+
     /// The task is to be opened. What can be read of it stays until rows are restored into it.
     pub fn publish_opening(&self, task: TaskId) {
         let mut tasks = self.tasks.write().unwrap_or_else(PoisonError::into_inner);
@@ -92,5 +99,21 @@ impl ViewRegistry {
     /// Looks a task up.
     pub fn get(&self, task: &TaskId) -> Option<TaskView> {
         self.tasks.read().unwrap_or_else(PoisonError::into_inner).get(task).map(|entry| entry.view.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_left_is_not_brought_back_by_hiding_it() {
+        let (registry, task) = (ViewRegistry::default(), TaskId { subtopology: "s".into(), partition: 0 });
+        registry.publish_opening(task.clone());
+        registry.hide(&task);
+        assert!(matches!(registry.get(&task), Some(TaskView::Restoring)));
+        registry.withdraw(&task);
+        registry.hide(&task);
+        assert!(registry.get(&task).is_none(), "somebody else has it now");
     }
 }

@@ -246,8 +246,10 @@ fn read_row<T>(
     decode: impl Fn(&[u8]) -> Result<T, CodecError>,
 ) -> Result<RowAt<T>, QueryError> {
     let mut row = None;
-    let state = database.read(store.column, key, &mut |bytes| row = Some(decode(bytes)))?;
-    row_at(store, state.as_deref(), row)
+    match database.read(store.column, key, &mut |bytes| row = Some(decode(bytes)))? {
+        Some(state) => row_at(store, state.as_deref(), row),
+        None => Ok(None),
+    }
 }
 
 /// `None` when it takes more than a look at what is in memory.

@@ -56,7 +56,8 @@ pub struct TaskRow {
 
 #[derive(Default)]
 struct Inner {
-    error: Option<String>,
+    /// The first cause, and when that was by the clock on the wall.
+    error: Option<(String, Timestamp)>,
     /// Why Kafka was not ready when it was last tried.
     waits_for: Option<String>,
     joined: bool,
@@ -83,7 +84,10 @@ impl Inner {
     /// The rows of all partitions that can be read here, and since when nothing is known of each.
     fn lag_rows(&self, now: Duration) -> impl Iterator<Item = (&LagRow, Option<Timestamp>)> {
         let away_since = self.heard.and_then(|(at, wall)| (now > at + AWAY_AFTER).then_some(wall));
-        self.lag.values().flatten().chain(self.outdated.values().flatten()).map(move |row| (row, row.silent_since.or(away_since)))
+        // Whoever runs the tasks now, this instance hears nothing of them any more, though it hears from Kafka.
+        let failed_at = self.error.as_ref().map(|(_, wall)| *wall);
+        let silent_since = move |row: &LagRow| row.silent_since.or(away_since).into_iter().chain(failed_at).min();
+        self.lag.values().flatten().chain(self.outdated.values().flatten()).map(move |row| (row, silent_since(row)))
     }
 }
 
@@ -148,9 +152,10 @@ impl InstanceStatus {
         self.lock().stopping = true;
     }
 
-    /// It cannot go on; the first cause stays.
+    /// It cannot go on; the first cause stays. What is behind its tasks grows from now on.
     pub fn set_error(&self, cause: impl Into<String>) {
-        self.lock().error.get_or_insert_with(|| cause.into());
+        let now = self.clock.now();
+        self.lock().error.get_or_insert_with(|| (cause.into(), now));
     }
 
     /// A thread's tasks as they are now.
@@ -226,7 +231,7 @@ impl InstanceStatus {
     pub fn state(&self) -> InstanceState {
         let inner = self.lock();
         match &inner.error {
-            Some(cause) => InstanceState::Error(cause.clone()),
+            Some((cause, _)) => InstanceState::Error(cause.clone()),
             None if inner.stopping => InstanceState::PendingShutdown,
             None if !inner.joined => InstanceState::Created,
             None if inner.threads.values().all(|rows| rows.as_ref().is_some_and(|rows| rows.iter().all(|r| r.state != "restoring"))) => {
@@ -241,8 +246,8 @@ impl InstanceStatus {
         self.lock().threads.values().flatten().flatten().cloned().collect()
     }
 
-    /// The largest lag of a task's partitions; `None` when one is not known. While Kafka is away, and while the task does not run, it
-    /// grows with the clock.
+    /// The largest lag of a task's partitions; `None` when one is not known. While Kafka is away, while the task does not run, and
+    /// from an error on, it grows with the clock.
     pub fn task_lag(&self, task: &TaskId) -> Option<Duration> {
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
         let inner = self.lock();
@@ -353,5 +358,30 @@ mod tests {
         status.outdate(&task);
         status.forget_outdated(&task);
         assert_eq!(lag(), None);
+    }
+
+    #[test]
+    fn after_an_error_tasks_lag_since_then_though_kafka_is_heard() {
+        let clock = Arc::new(ManualClock::default());
+        let status = InstanceStatus::new(clock.clone());
+        let tasks = [1, 2].map(|partition| TaskId { subtopology: "t".into(), partition });
+        let lags = || tasks.each_ref().map(|task| status.task_lag(task));
+        for (thread, task) in ["stream-1", "stream-2"].into_iter().zip(&tasks) {
+            status.set_lag(thread, vec![at_its_end(task)]);
+        }
+        status.heard_from_kafka();
+        clock.advance(SECOND);
+        status.set_error("poison");
+        clock.advance(SECOND);
+        status.set_error("another");
+        // One thread is gone without a word, the other leaves in order.
+        status.outdate(&tasks[1]);
+        status.set_lag("stream-2", Vec::new());
+        status.heard_from_kafka();
+        clock.advance(SECOND * 3_600);
+        status.heard_from_kafka();
+        assert_eq!(lags(), [Some(SECOND * 3_601), Some(SECOND * 3_602)]);
+        assert!(status.lag_reports().iter().all(|report| report.verdict == Some(LagVerdict::Stopped)));
+        assert!(StatusSource::lag(&status).iter().all(|row| row.silent_since.is_some()));
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::task_database::TaskRight;
 use super::{DatabaseProvider, DirectoryLock, MemoryBudget, RocksDisk, StoreError, TaskDatabase, TaskLease};
 
 /// All task databases of this process. Databases stay open when a task leaves a thread, so that another thread (or the same one
@@ -87,12 +88,23 @@ impl StateDirectory {
                 database
             }
         };
+        Ok(Some(self.right(&mut tasks, task).to(database)))
+    }
+
+    /// Nobody else opens or takes the task's database until this is given back.
+    fn right(&self, tasks: &mut Tasks, task: &str) -> TaskRight {
         tasks.leased.insert(task.to_string());
         let (directory, name) = (self.clone(), task.to_string());
-        let give_back = move || {
+        TaskRight::new(move || {
             directory.tasks().leased.remove(&name);
-        };
-        Ok(Some(TaskLease::new(database, give_back)))
+        })
+    }
+
+    /// The task's database as it is on disk now, for who has the right to it.
+    fn open_for(&self, right: TaskRight, task: &str, columns: &[String]) -> Result<TaskLease, StoreError> {
+        let database = Arc::new(TaskDatabase::new(self.inner.provider.open(task, columns)?)?);
+        self.tasks().open.insert(task.to_string(), database.clone());
+        Ok(right.to(database))
     }
 
     /// A new, empty database beside the one that `held` gives the right to. It becomes the task's with [`StateDirectory::switch`], and is
@@ -106,16 +118,19 @@ impl StateDirectory {
     pub fn switch(&self, held: TaskLease, task: &str, beside: Arc<TaskDatabase>) -> Result<TaskLease, StoreError> {
         self.inner.provider.switch(task)?;
         self.tasks().open.insert(task.to_string(), beside.clone());
-        Ok(held.moved_to(beside))
+        Ok(held.into_right().to(beside))
     }
 
     /// Puts a database aside that is damaged so far that it cannot be opened, and answers a lease of a new, empty one.
     pub fn replace(&self, task: &str, columns: &[String]) -> Result<Option<TaskLease>, StoreError> {
-        if self.tasks().leased.contains(task) {
+        let mut tasks = self.tasks();
+        if tasks.leased.contains(task) {
             return Ok(None);
         }
+        let right = self.right(&mut tasks, task);
+        drop(tasks);
         self.inner.provider.set_aside(task, true)?;
-        self.lease(task, columns)
+        self.open_for(right, task, columns).map(Some)
     }
 
     /// Opens the databases that are there, for leases to come; `columns` are those of a task, `None` for what is to stay closed. One
@@ -134,12 +149,13 @@ impl StateDirectory {
         }
     }
 
-    /// Puts the database of a lease aside and answers a lease of a new, empty one.
-    pub fn start_over(&self, lease: TaskLease, task: &str, columns: &[String], keep: bool) -> Result<Option<TaskLease>, StoreError> {
+    /// Puts the database of a lease aside and answers a lease of a new, empty one. The right to it is never given up meanwhile: who opened
+    /// the old one now would be taken for the new one.
+    pub fn start_over(&self, lease: TaskLease, task: &str, columns: &[String], keep: bool) -> Result<TaskLease, StoreError> {
         self.tasks().open.remove(task);
-        drop(lease);
+        let right = lease.into_right();
         self.inner.provider.set_aside(task, keep)?;
-        self.lease(task, columns)
+        self.open_for(right, task, columns)
     }
 
     /// Removes a database that nobody holds any more, with all that it has on disk.

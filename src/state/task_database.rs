@@ -1,7 +1,9 @@
 //! A task's database together with the position that it holds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
+use super::task_restore::RESTORE_KEY;
 use super::{Batch, Column, Database, Direction, KeyRange, Origin, Snapshot, StoreError, TaskPosition};
 use crate::codec;
 
@@ -12,6 +14,8 @@ pub struct TaskDatabase {
     position: Mutex<Option<Arc<TaskPosition>>>,
     /// What readers found last, as bytes and decoded: between two commits all of them find the same.
     last_read: Mutex<Option<LastRead>>,
+    /// Rows are restored into it, or were when it was closed: they do not belong to its position.
+    being_restored: AtomicBool,
 }
 
 /// Rows of one moment and the position whose state they are.
@@ -40,7 +44,13 @@ impl TaskDatabase {
             }
         }
         let position = read_position(|key, read| database.get(Column::META, key, read))?;
-        Ok(TaskDatabase { database, position: Mutex::new(position.map(Arc::new)), last_read: Mutex::default() })
+        let being_restored = database.get(Column::META, RESTORE_KEY, &mut |_| {})?;
+        Ok(TaskDatabase {
+            database,
+            position: Mutex::new(position.map(Arc::new)),
+            last_read: Mutex::default(),
+            being_restored: being_restored.into(),
+        })
     }
 
     /// The position that the database holds; `None` before the first commit.
@@ -85,17 +95,21 @@ impl TaskDatabase {
         Ok(())
     }
 
-    /// All rows as they are now, together with the position whose state they are; `None` before the first commit. Never waits for
-    /// a write.
-    pub fn snapshot(&self) -> Result<SnapshotAt<'_>, StoreError> {
+    /// All rows as they are now, together with the position whose state they are; that is `None` before the first commit. No snapshot
+    /// while rows are restored: they belong to no position. Never waits for a write.
+    pub fn snapshot(&self) -> Result<Option<SnapshotAt<'_>>, StoreError> {
         let snapshot = self.database.snapshot();
+        // It was written before the first of those rows.
+        if snapshot.get(Column::META, RESTORE_KEY, &mut |_| {})? {
+            return Ok(None);
+        }
         let mut position = None;
         snapshot.get(Column::META, TaskPosition::KEY, &mut |bytes| position = Some(self.decode_position(bytes)))?;
-        Ok((snapshot, position.transpose()?))
+        Ok(Some((snapshot, position.transpose()?)))
     }
 
     /// A row together with the position whose state it belongs to, without touching the disk, a snapshot or a lock that somebody holds.
-    /// `None` when what is in memory does not tell, or a commit is being written at this moment; `read` may have been called then.
+    /// `None` when what is in memory does not tell, or something is being written at this moment; `read` may have been called then.
     pub fn read_in_memory(
         &self,
         column: Column,
@@ -103,7 +117,7 @@ impl TaskDatabase {
         read: &mut dyn FnMut(&[u8]),
     ) -> Result<Option<Option<Arc<TaskPosition>>>, StoreError> {
         let Some(before) = self.position_unless_written() else { return Ok(None) };
-        if self.database.get_in_memory(column, key, read)?.is_none() {
+        if self.database.get_in_memory(column, key, read)?.is_none() || self.being_restored.load(Ordering::Acquire) {
             return Ok(None);
         }
         // The same position before and after, and no writer at either moment: no commit came between.
@@ -123,11 +137,16 @@ impl TaskDatabase {
         }
     }
 
-    /// A row as bytes together with the position whose state it belongs to.
-    pub fn read(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<Arc<TaskPosition>>, StoreError> {
-        let (snapshot, position) = self.snapshot()?;
+    /// Says that rows are restored into it, or that none are any more.
+    pub(super) fn set_being_restored(&self, being_restored: bool) {
+        self.being_restored.store(being_restored, Ordering::Release);
+    }
+
+    /// A row as bytes together with the position whose state it belongs to; `None` while rows are restored.
+    pub fn read(&self, column: Column, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<Option<Option<Arc<TaskPosition>>>, StoreError> {
+        let Some((snapshot, position)) = self.snapshot()? else { return Ok(None) };
         snapshot.get(column, key, read)?;
-        Ok(position)
+        Ok(Some(position))
     }
 
     /// Whether an index is whole; `name` is that of its column.
@@ -192,32 +211,41 @@ pub(super) fn meta_error(source: codec::CodecError) -> StoreError {
     StoreError::Codec { store: "(position)".to_string(), source }
 }
 
-/// The right to write a task's database; given back when dropped. At most one exists in the process.
+/// The right to write a task's database, without one; given back when dropped. At most one exists in the process.
+pub(super) struct TaskRight(Option<Box<dyn FnOnce() + Send>>);
+
+impl TaskRight {
+    pub(super) fn new(give_back: impl FnOnce() + Send + 'static) -> Self {
+        TaskRight(Some(Box::new(give_back)))
+    }
+
+    pub(super) fn to(self, database: Arc<TaskDatabase>) -> TaskLease {
+        TaskLease { database, right: self }
+    }
+}
+
+impl Drop for TaskRight {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.0.take() {
+            give_back();
+        }
+    }
+}
+
+/// The right to write a task's database, and the database.
 pub struct TaskLease {
     database: Arc<TaskDatabase>,
-    give_back: Option<Box<dyn FnOnce() + Send>>,
+    right: TaskRight,
 }
 
 impl TaskLease {
-    pub(super) fn new(database: Arc<TaskDatabase>, give_back: impl FnOnce() + Send + 'static) -> Self {
-        TaskLease { database, give_back: Some(Box::new(give_back)) }
-    }
-
     /// The database.
     pub fn database(&self) -> &Arc<TaskDatabase> {
         &self.database
     }
 
-    /// The same right, to another database.
-    pub(super) fn moved_to(mut self, database: Arc<TaskDatabase>) -> TaskLease {
-        TaskLease { database, give_back: self.give_back.take() }
-    }
-}
-
-impl Drop for TaskLease {
-    fn drop(&mut self) {
-        if let Some(give_back) = self.give_back.take() {
-            give_back();
-        }
+    /// The right alone: what nobody reads any more is closed.
+    pub(super) fn into_right(self) -> TaskRight {
+        self.right
     }
 }

@@ -18,6 +18,9 @@ use super::{Batch, Column, Direction, KeyRange, RowTable, StoreError, TaskDataba
 use crate::codec::{self, StoreValue};
 use crate::record::{Offset, Timestamp};
 
+/// Where that is told in the meta column. While it is there, rows and position do not belong together.
+pub(super) const RESTORE_KEY: &[u8] = b"restore";
+
 /// How far a restore has come that is not finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreProgress {
@@ -33,16 +36,11 @@ pub struct RestoreProgress {
 
 impl StoreValue for RestoreProgress {}
 
-impl RestoreProgress {
-    /// The key in the meta column.
-    const KEY: &'static [u8] = b"restore";
-}
-
 impl TaskDatabase {
     /// What a restore that was not finished has left; `None` when there is none.
     pub fn restore_progress(&self) -> Result<Option<RestoreProgress>, StoreError> {
         let mut progress = None;
-        self.database().get(Column::META, RestoreProgress::KEY, &mut |bytes| progress = Some(codec::decode_row(bytes)))?;
+        self.database().get(Column::META, RESTORE_KEY, &mut |bytes| progress = Some(codec::decode_row(bytes)))?;
         progress.transpose().map_err(meta_error)
     }
 
@@ -61,6 +59,7 @@ impl TaskDatabase {
 
     /// Says that rows will come.
     pub fn begin_restore(&self, progress: &RestoreProgress) -> Result<(), StoreError> {
+        self.set_being_restored(true);
         self.restore(Batch::default(), progress)
     }
 
@@ -81,13 +80,25 @@ impl TaskDatabase {
         let mut current = self.lock();
         let mut batch = Batch::default();
         put_position(&mut batch, &position)?;
-        batch.delete(Column::META, RestoreProgress::KEY);
+        batch.delete(Column::META, RESTORE_KEY);
         self.database().write(&batch)?;
         *current = Some(position.into());
+        self.set_being_restored(false);
+        Ok(())
+    }
+
+    /// Says that what was restored belongs to no position that the database did not have already.
+    pub fn forget_restore(&self) -> Result<(), StoreError> {
+        if self.restore_progress()?.is_some() {
+            let mut batch = Batch::default();
+            batch.delete(Column::META, RESTORE_KEY);
+            self.database().write(&batch)?;
+        }
+        self.set_being_restored(false);
         Ok(())
     }
 }
 
 fn put_progress(batch: &mut Batch, progress: &RestoreProgress) -> Result<(), StoreError> {
-    batch.put_with(Column::META, RestoreProgress::KEY, |out| codec::encode_row(progress, out)).map_err(meta_error)
+    batch.put_with(Column::META, RESTORE_KEY, |out| codec::encode_row(progress, out)).map_err(meta_error)
 }

@@ -15,6 +15,8 @@ use crate::state::index::IndexKeys;
 
 mod damaged;
 
+mod handing;
+
 mod loads;
 
 const STORE: Column = Column(1);

@@ -9,7 +9,7 @@ use crate::state::{Batch, Column, Direction, IndexDef, KeyRange, LoadRow, RowInd
 const STEP_ROWS: usize = 5_000;
 
 /// So many bytes of index rows are collected and loaded at once; few in tests, so that there are several loads.
-const LOAD_BYTES: usize = if cfg!(test) { 1 << 8 } else { 32 << 20 };
+const LOAD_BYTES: usize = if cfg!(test) { 1 << 8 } else { 16 << 20 };
 
 /// The indexes of one store that are not whole yet.
 pub struct IndexBuild {
@@ -53,6 +53,11 @@ impl IndexBuild {
         }
         database.forget_other_indexes(&known)?;
         Ok(pending)
+    }
+
+    /// It has read rows and holds what it made of them.
+    pub fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Their names, for the log.

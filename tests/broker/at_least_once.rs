@@ -18,7 +18,7 @@ fn killed_at_random_moments_and_on_its_disk_each_event_counts_once() {
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
     let run = Run::new("alo-kill");
-    let mut producing = run.begin_producing(20_000, seed, Some(2_500));
+    let mut producing = run.begin_producing(10_000, seed, Some(2_500));
     let mut instance = Instance::start(&run, "a", &[PLAIN]);
     let mut at_work = 0;
     for _ in 0..10 {
@@ -53,7 +53,7 @@ fn killed_at_random_moments_and_on_its_disk_each_event_counts_once() {
 #[test]
 fn stopped_killed_and_without_its_disk_no_event_is_lost() {
     let run = Run::new("alo-pair");
-    let producing = run.begin_producing(20_000, seed(), Some(4_000));
+    let producing = run.begin_producing(10_000, seed(), Some(2_500));
     let mut first = Instance::start(&run, "a", &[PLAIN]);
     let mut second = Instance::start(&run, "b", &[PLAIN]);
     first.wait_ready();

@@ -68,7 +68,10 @@ impl Reader {
                     }
                 }
                 Some(TaskView::Active(database)) => {
-                    let (snapshot, position) = database.snapshot().expect("memory does not fail");
+                    let Some((snapshot, position)) = database.snapshot().expect("memory does not fail") else {
+                        judge.broken(Rule::Whole, || format!("{} serves {} while rows are restored into it", self.process, model.task))?;
+                        continue;
+                    };
                     let position = position.as_deref().cloned();
                     let what = || format!("{} serves {} at {position:?}", self.process, model.task);
                     let expected = position.as_ref().map_or_else(|| model.at(Default::default()), |p| model.at(next_of(&p.marker)));

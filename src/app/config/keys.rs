@@ -50,7 +50,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "application.id",
         doc: "The consumer group, and the beginning of the names of internal topics and transactional ids.",
         default: Text("viewmill"),
-        set: |c, v| values::id(v).map(|id| c.application.id = id),
+        set: |c, v| values::application_id(v).map(|id| c.application.id = id),
         quoted: true,
     },
     Key {

@@ -196,6 +196,14 @@ fn broken_toml_is_told_with_its_line_and_without_its_content() {
 }
 
 #[test]
+fn an_application_is_not_named_like_what_lies_in_the_state_directory() {
+    let directory = Directory::with("[application]\nid = \"removed\"\n");
+    let text = directory.clean(Config::load(&directory.sources()).unwrap_err());
+    assert!(text.contains("config.toml:2: application.id must be another name than removed, lock, "), "{text}");
+    assert!(text.ends_with("which are in use in the state directory, not \"removed\""), "{text}");
+}
+
+#[test]
 fn a_named_file_must_exist() {
     let directory = Directory::with("");
     let missing = directory.0.join("other.toml");

@@ -38,6 +38,17 @@ pub(super) fn id(text: &str) -> Parsed<String> {
     }
 }
 
+/// What lies beside the application's directory in the state directory.
+const TAKEN: [&str; 6] = ["removed", "lock", "instance-id", "instance-id.new", "http.addr", "probe"];
+
+/// An id that is a directory's name too.
+pub(super) fn application_id(text: &str) -> Parsed<String> {
+    match TAKEN.contains(&text) {
+        true => Err(format!("must be another name than {}, which are in use in the state directory", TAKEN.join(", "))),
+        false => id(text),
+    }
+}
+
 /// May be empty. With the longest id, store name and ending a topic name still fits Kafka's 249 characters.
 pub(super) fn topic_prefix(text: &str) -> Parsed<String> {
     match is_name(text, 38) {
@@ -113,6 +124,16 @@ mod tests {
         for wrong in ["8080", "localhost", "localhost:99999", ":8080", "example.org:80"] {
             address(wrong).unwrap_err();
         }
+    }
+
+    #[test]
+    fn an_application_is_not_named_like_what_lies_in_the_state_directory() {
+        assert_eq!(application_id("removed-orders").unwrap(), "removed-orders");
+        for taken in TAKEN {
+            assert!(application_id(taken).unwrap_err().contains("must be another name than removed, lock,"), "{taken}");
+            id(taken).unwrap();
+        }
+        application_id("../a").unwrap_err();
     }
 
     #[test]

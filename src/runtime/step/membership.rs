@@ -44,6 +44,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 // Whoever has our id has our tasks: nothing of them may be served any more.
                 if error.class == PortErrorClass::FencedInstance {
                     self.close_all();
+                    self.withdraw_lost();
                 }
                 self.go_on_or_stop(Doing::PollingGroup, error)?;
             }

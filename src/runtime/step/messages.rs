@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Guarantee, RestoreError};
 use crate::faults::Sabotaged;
 use crate::ports::{ClusterFacts, Wake};
-use crate::query::{TaskView, ViewRegistry};
+use crate::query::ViewRegistry;
 use crate::record::Offset;
 use crate::state::TaskLease;
 use crate::task::{Fill, LogTail, TaskPlan};
@@ -62,7 +62,7 @@ pub struct OpenRequest {
 impl OpenRequest {
     /// From now on rows and position of the task's database do not belong together.
     pub(super) fn hide(&self) {
-        self.views.publish(self.plan.id.clone(), TaskView::Restoring);
+        self.views.hide(&self.plan.id);
     }
 }
 

@@ -320,12 +320,14 @@ impl<P: ThreadPorts> StreamThread<P> {
     pub(super) fn close(&mut self, token: i32) {
         let Some(slot) = self.slots.remove(&token) else { return };
         // Before the database goes back: whoever takes it publishes the task anew. In ERROR nothing moves any more, and what is here
-        // can still be read.
-        if let Some(task) = self.parts.tokens.task(token)
-            && !matches!(self.parts.status.state(), InstanceState::Error(_))
-        {
-            self.parts.views.withdraw(task);
-            self.parts.status.forget_outdated(task);
+        // can still be read, with its age.
+        match self.parts.tokens.task(token) {
+            Some(task) if matches!(self.parts.status.state(), InstanceState::Error(_)) => self.parts.status.outdate(task),
+            Some(task) => {
+                self.parts.views.withdraw(task);
+                self.parts.status.forget_outdated(task);
+            }
+            None => {}
         }
         self.release(slot);
     }

@@ -160,6 +160,8 @@ impl<R: ChangelogReader> StateRestorer<R> {
             half = self.switch_to_rebuilt(job, half)?;
             let seconds = meter.done().as_secs_f64();
             tracing::info!(task = job.request.plan.name(), records, bytes, seconds, "task restored");
+        } else {
+            half.database().forget_restore()?;
         }
         self.begin_index(job, half)
     }

@@ -112,7 +112,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         crate::faults::point("restore-decided");
         tracing::debug!(task = name, ?decision, "start decided");
         let uses_as_is = decision == StartDecision::UseAsIs;
-        if !uses_as_is {
+        if !uses_as_is && !matches!(decision, StartDecision::Refuse(_)) {
             job.request.hide();
         }
         let (decided, opened) = match decision {
@@ -198,7 +198,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
         }
         tracing::warn!(task = plan.name(), "rows of an earlier restore that cannot be continued are removed");
         let new = self.directory.start_over(opened.lease, &plan.name(), &plan.columns(), false)?;
-        Ok(OpenedDatabase { lease: new.ok_or(Failure::Later)?, beside: None, position: None })
+        Ok(OpenedDatabase { lease: new, beside: None, position: None })
     }
 
     /// The stores that the marker does not name: added since, or not filled to the end. With each the last offset of its changelog,

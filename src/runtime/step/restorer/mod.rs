@@ -120,6 +120,11 @@ impl Job {
         matches!(self.stage, Stage::Restore(_) | Stage::Index(..) | Stage::Replay(_))
     }
 
+    /// Holds index rows that are not written yet.
+    fn builds_index(&self) -> bool {
+        matches!(&self.stage, Stage::Index(pending, _) if pending.front().is_some_and(IndexBuild::has_begun))
+    }
+
     fn restoring(&self) -> Option<&Restoring> {
         match &self.stage {
             Stage::Restore(restoring) => Some(restoring),
@@ -189,7 +194,10 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let began = self.clock.monotonic();
         let rest = self.pace.rest(began);
         // Locating goes on while heavy work rests: it is short, and somebody waits for the task.
-        let at = self.jobs.iter().position(|job| rest.is_zero() || !job.is_heavy() || job.request.opening.is_cancelled());
+        // One index at a time: each holds many rows in memory.
+        let building = self.jobs.iter().any(Job::builds_index);
+        let may_work = |job: &Job| rest.is_zero() && (!building || job.builds_index());
+        let at = self.jobs.iter().position(|job| !job.is_heavy() || may_work(job) || job.request.opening.is_cancelled());
         let Some(mut job) = at.and_then(|at| self.jobs.remove(at)) else {
             return Some(if self.jobs.is_empty() { IDLE_WAIT } else { rest });
         };

@@ -99,7 +99,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 self.count_rebuild(reason);
                 return Ok(Some(OpenedDatabase { lease, beside: Some(beside), position: None }));
             }
-            Found::Whole(lease, _) | Found::Damaged(Some(lease)) => self.directory.start_over(lease, &name, &columns, true),
+            Found::Whole(lease, _) | Found::Damaged(Some(lease)) => self.directory.start_over(lease, &name, &columns, true).map(Some),
             Found::Damaged(None) => self.directory.replace(&name, &columns),
         };
         let Some(lease) = lease? else { return Ok(None) };

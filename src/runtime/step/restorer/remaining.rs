@@ -23,6 +23,8 @@ pub(super) struct Remaining {
     /// It is read from its beginning.
     pub(super) whole: bool,
     pub(super) is_open: bool,
+    /// Rows of an earlier time must go first: the local position does not name the store, so nobody knows how far they reach.
+    has_strangers: bool,
     way: Way,
     rows: RowTable,
 }
@@ -36,10 +38,11 @@ impl Remaining {
         target: &Marker,
     ) -> Option<Self> {
         let last = target.changelogs.get(&store.name).copied().flatten()?;
-        let applied = local.and_then(|position| position.marker.changelogs.get(&store.name).copied().flatten());
-        let applied = applied.map_or(Offset(0), Offset::next);
-        let begun = begun.and_then(|progress| progress.next.get(&store.name)).copied().unwrap_or_default();
-        let remaining = Self::from(store, applied.max(begun), last, local.is_some());
+        let named = local.map(|position| position.marker.changelogs.get(&store.name));
+        let applied = named.flatten().copied().flatten().map_or(Offset(0), Offset::next);
+        let begun = begun.and_then(|progress| progress.next.get(&store.name)).copied();
+        let mut remaining = Self::from(store, applied.max(begun.unwrap_or_default()), last, local.is_some());
+        remaining.has_strangers = named == Some(None) && begun.is_none();
         (remaining.position <= last).then_some(remaining)
     }
 
@@ -51,12 +54,19 @@ impl Remaining {
     fn from(store: &PlannedStore, position: Offset, last: Offset, has_position: bool) -> Self {
         let way = if has_position { Way::Batches(None) } else { Way::Loads };
         let whole = position == Offset(0);
-        Remaining { store: store.clone(), position, last, whole, is_open: false, way, rows: RowTable::default() }
+        Remaining { store: store.clone(), position, last, whole, is_open: false, has_strangers: false, way, rows: RowTable::default() }
     }
 
     /// Finds out which of the store's indexes must follow its rows.
     pub(super) fn prepare(&mut self, plan: &TaskPlan, database: &TaskDatabase) -> Result<(), StoreError> {
         let Way::Batches(indexer) = &mut self.way else { return Ok(()) };
+        if self.has_strangers {
+            let others = plan.stores.iter().filter(|store| store.name != self.store.name);
+            let names = others.flat_map(|store| plan.indexes_of(store).into_iter().map(|(_, index)| (store.id, index)));
+            let kept: Vec<String> = names.map(|(id, index)| plan.topology.store(id).index_column_name(index)).collect();
+            database.forget_other_indexes(&kept)?;
+            database.database().clear(self.store.column)?;
+        }
         let mut whole: Vec<(Column, &IndexDef)> = Vec::new();
         for (column, index) in plan.indexes_of(&self.store) {
             if database.has_index(&plan.topology.store(self.store.id).index_column_name(index))? {
