@@ -15,7 +15,12 @@ impl From<PortError> for NotReady {
     fn from(error: PortError) -> Self {
         match error.class {
             // Another instance gives tokens their meaning at this moment: what it gave is read at the next attempt.
-            PortErrorClass::FencedProducer | PortErrorClass::RequiresAbort | PortErrorClass::Indefinite | PortErrorClass::Retriable => {
+            PortErrorClass::FencedProducer
+            | PortErrorClass::RequiresAbort
+            | PortErrorClass::Indefinite
+            | PortErrorClass::Retriable
+            // What was just made or grown is not known to all clients yet; what is missing for good was told by name before.
+            | PortErrorClass::UnknownTopic => {
                 NotReady::Later(error.to_string())
             }
             _ => NotReady::Never(error.to_string()),

@@ -174,12 +174,12 @@ impl ChangelogReader for KafkaChangelogReader {
         Ok(LogBounds { start, stable_end, end: end.max(stable_end) })
     }
 
-    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError> {
+    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError> {
         let (start, _) = watermarks(&self.reader, partition)?;
         let position = from.max(start);
         self.reader.assign(&[(partition.clone(), position)])?;
         self.open.insert(partition.clone(), Open { position, at_end: false });
-        Ok(())
+        Ok(position)
     }
 
     fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError> {

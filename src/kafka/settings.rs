@@ -33,7 +33,8 @@ pub struct KafkaSettings {
     pub max_poll_interval_ms: u32,
     /// After how long the coordinator aborts an open transaction.
     pub transaction_timeout_ms: u32,
-    /// How often the group's consumer looks by itself whether the task log has grown; `None`: never. See [`KafkaSettings::membership`].
+    /// How often the group's consumer looks by itself whether the task log has grown; `None`: never, because librdkafka would rejoin in
+    /// the middle of a revoke.
     pub group_metadata_refresh_ms: Option<u32>,
 }
 

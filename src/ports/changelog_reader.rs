@@ -67,8 +67,9 @@ pub trait ChangelogReader: Send {
     /// Where the log begins and ends now.
     fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError>;
 
-    /// Starts to read a partition at an offset (or at the log's start if that is later). It must not be open.
-    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError>;
+    /// Starts to read a partition at an offset (or at the log's start if that is later), and answers where. It must not be
+    /// open.
+    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError>;
 
     /// The next records of an open partition, waiting at most `wait`. An empty chunk that is not at the end means: again.
     fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError>;

@@ -126,7 +126,7 @@ impl TokenTable {
         for some in tokens.chunks(READ_AT_ONCE) {
             let partitions: Vec<TopicPartition> = some.iter().map(|token| TopicPartition::new(task_log, *token)).collect();
             // All are on their way before the first is waited for.
-            let opened = partitions.iter().try_for_each(|partition| reader.open(partition, Offset(0)));
+            let opened = partitions.iter().try_for_each(|partition| reader.open(partition, Offset(0)).map(drop));
             let first = opened.map_err(TokenError::from).and_then(|()| partitions.iter().map(|at| first_record(at, reader)).collect());
             partitions.iter().for_each(|partition| reader.close(partition));
             let first: Vec<Option<TaskId>> = first?;

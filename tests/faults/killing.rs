@@ -11,6 +11,9 @@ use crate::workload::{Kind, Workload, cycles, records, starts, wipes};
 /// From one kill to the next, on average: a commit takes place in between, and another is under way.
 const CYCLE: Duration = Duration::from_secs(7);
 
+/// Until both instances are ready for the first time, and what starting again takes, on a machine that other tests share.
+const STARTING: Duration = Duration::from_secs(45);
+
 #[test]
 fn functions_and_ids_are_right_after_kills_at_random() {
     killed_at_random(Workload::new("kill-functions", Kind::Functions));
@@ -23,7 +26,7 @@ fn orders_are_right_after_kills_at_random() {
 
 fn killed_at_random(mut workload: Workload) {
     let (mut rng, cycles) = (Rng::with_seed(workload.seed), cycles());
-    workload.produce(records(), CYCLE * cycles as u32);
+    workload.produce(records(), STARTING + CYCLE * cycles as u32);
     let names = ["a", "b"];
     let mut instances = names.map(|name| workload.start(name, &[]));
     instances.iter_mut().for_each(Instance::wait_ready);

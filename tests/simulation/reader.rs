@@ -76,7 +76,7 @@ impl Reader {
                     let what = || format!("{} serves {} at {position:?}", self.process, model.task);
                     let expected = position.as_ref().map_or_else(|| model.at(Default::default()), |p| model.at(next_of(&p.marker)));
                     judge.check(holds(&*snapshot, model, &expected.rows), Rule::Answers, || {
-                        format!("{}, and not the rows {:?}", what(), expected.rows)
+                        format!("{}\n  expected {:?}\n  found    {:?}", what(), expected.rows, rows_of(&*snapshot, model))
                     })?;
                     let sequence = |position: &Option<TaskPosition>| position.as_ref().map_or(0, |position| position.marker.sequence);
                     let before = sequence(&seen.position);
@@ -168,4 +168,13 @@ fn holds(snapshot: &dyn Snapshot, model: &Model, rows: &Rows) -> bool {
         snapshot.scan(column, &KeyRange::all(), Direction::Forward, &mut visit).expect("memory does not fail");
     }
     same && found == rows.len()
+}
+
+fn rows_of(snapshot: &dyn Snapshot, model: &Model) -> Rows {
+    let mut rows = Rows::new();
+    for column in model.plan.stores.iter().flat_map(|store| std::iter::once(store.column).chain(store.indexes.iter().copied())) {
+        let mut visit = |key: &[u8], row: &[u8]| rows.insert((column.0, key.to_vec()), row.to_vec()).is_none();
+        snapshot.scan(column, &KeyRange::all(), Direction::Forward, &mut visit).expect("memory does not fail");
+    }
+    rows
 }

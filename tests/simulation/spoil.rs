@@ -21,6 +21,7 @@ impl World {
         self.cluster.note(&format!("{task}: {what}"));
         for _ in 0..SCENE_STEPS {
             self.pass_time();
+            self.watch_orphans();
             for at in 0..self.processes.len() {
                 let Some(result) = self.step_alone(at) else { continue };
                 match result {

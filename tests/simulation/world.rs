@@ -294,7 +294,7 @@ impl World {
 
     /// What the members' threads do ([`crate::runtime::Orphans`]): a static member that was restarted in the middle of a rebalance leaves
     /// tasks to nobody, and one member joins again when they stay so.
-    fn watch_orphans(&mut self) {
+    pub(super) fn watch_orphans(&mut self) {
         let registries = || self.processes.iter().filter_map(|process| Some(&process.running.as_ref()?.0.views));
         let tasks: Vec<(TaskId, bool)> = registries().flat_map(ViewRegistry::tasks).collect();
         let settled = tasks.iter().all(|(_, active)| *active) && self.processes.iter().all(|process| process.running.is_some());

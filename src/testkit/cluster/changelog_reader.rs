@@ -46,7 +46,7 @@ impl ChangelogReader for FakeChangelogReader {
         answer.map(|log| log.bounds()).map_err(|refusal| refusal.at("read the bounds of a log", partition))
     }
 
-    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError> {
+    fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError> {
         const OPEN: &str = "open a changelog";
         if self.open.contains_key(partition) {
             return Err(PortError::new(PortErrorClass::Fatal, OPEN, format!("{partition} is open already")));
@@ -55,7 +55,7 @@ impl ChangelogReader for FakeChangelogReader {
         let log = broker.enter().and_then(|()| broker.delay(&partition.topic)).and_then(|()| broker.partition(partition));
         let start = log.map_err(|refusal| refusal.at(OPEN, partition))?.bounds().start;
         self.open.insert(partition.clone(), from.max(start).0);
-        Ok(())
+        Ok(from.max(start))
     }
 
     fn read(&mut self, partition: &TopicPartition, _wait: Duration) -> Result<Chunk, PortError> {

@@ -129,7 +129,9 @@ fn several_logs_are_read_beside_each_other() {
         commit(&mut producer, &topic, at, 0, 10_000);
     }
     let mut reader = KafkaChangelogReader::new(&app).unwrap();
-    places.iter().for_each(|place| reader.open(place, Offset(0)).unwrap());
+    for place in &places {
+        reader.open(place, Offset(0)).unwrap();
+    }
     let mut counts = [0; 3];
     for (at, place) in places.iter().enumerate().cycle().take(3000) {
         counts[at] += reader.read(place, Duration::from_millis(20)).unwrap().records.len();

@@ -93,8 +93,13 @@ impl<R: ChangelogReader> StateRestorer<R> {
             if open >= MAX_OPEN {
                 break;
             }
-            self.reader.open(part.changelog(), part.position)?;
+            let start = self.reader.open(part.changelog(), part.position)?;
             part.is_open = true;
+            if start > part.position {
+                // It lost its first records since the start was decided.
+                let partition = part.changelog().clone();
+                return Err(Failure::Final(RestoreError::Beheaded { partition, start, from: part.position }));
+            }
             open += 1;
         }
         for _ in 0..restoring.remaining.len() {
@@ -149,8 +154,26 @@ impl<R: ChangelogReader> StateRestorer<R> {
         Err(Failure::Rebuild(RebuildReason::Torn))
     }
 
+    /// Whether somebody has committed since the marker was located: compaction may then have taken rows whose later versions lie behind it, and
+    /// what was read is the state of no position. The rows stay; with the later marker they become whole.
+    fn went_on_elsewhere(&mut self, job: &Job) -> Result<bool, Failure> {
+        let Stage::Restore(restoring) = &job.stage else { return Ok(false) };
+        if restoring.target.is_none() {
+            return Ok(false);
+        }
+        let went_on = self.reader.bounds(&self.token_partition(job))?.end > job.log.end;
+        if went_on {
+            tracing::info!(task = job.request.plan.name(), "the task went on while it was restored here; its last marker is read again");
+        }
+        Ok(went_on)
+    }
+
     /// All rows are here.
     pub(super) fn finish_restore(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        if self.went_on_elsewhere(job)? {
+            job.stage = Stage::Locate;
+            return Ok(None);
+        }
         let Stage::Restore(done) = std::mem::replace(&mut job.stage, Stage::Locate) else { return Ok(None) };
         let Restoring { mut half, target, records, bytes, meter, .. } = *done;
         faults::point("restore-rows-whole");
