@@ -130,7 +130,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 self.reader.close(&changelog);
                 restoring.remaining.remove(at);
             } else if reached.at_end {
-                Self::below_target(&mut self.reader, &mut restoring.remaining[at])?;
+                Self::below_target(&mut self.reader, &restoring.remaining[at], job.request.sabotaged)?;
             }
             return Ok(None);
         }
@@ -138,10 +138,10 @@ impl<R: ChangelogReader> StateRestorer<R> {
     }
 
     /// The stable log ends before the offset that the marker names: an open transaction holds it back, or the log is torn.
-    fn below_target(reader: &mut R, part: &mut Remaining) -> Result<(), Failure> {
+    fn below_target(reader: &mut R, part: &Remaining, sabotaged: Sabotaged) -> Result<(), Failure> {
         let changelog = part.changelog().clone();
         let mut bounds = reader.bounds(&changelog)?;
-        if Sabotaged::from_environment().is(Sabotage::TakeStableEndForEnd) {
+        if sabotaged.is(Sabotage::TakeStableEndForEnd) {
             bounds.end = bounds.stable_end;
         }
         if bounds.end > part.last {
