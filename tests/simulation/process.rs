@@ -106,23 +106,25 @@ impl Running {
         for restorer in &mut self.restorers {
             restorer.step();
         }
-        let mut failed = None;
-        self.threads.retain_mut(|thread| match thread.step() {
-            Ok(Step::Left) => false,
-            Ok(step) => {
-                self.asked = step;
-                true
-            }
-            Err(error) => {
-                failed = Some(error);
-                true
-            }
-        });
-        failed.map_or(Ok(!self.threads.is_empty()), Err)
+        step_all(&mut self.threads, |thread| thread.step().inspect(|step| self.asked = *step))
     }
 
     /// What SIGTERM does.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
+}
+
+/// One step of each thread; those that have left the group go. False when all have.
+pub(super) fn step_all<T>(threads: &mut Vec<T>, mut step: impl FnMut(&mut T) -> Result<Step, ThreadError>) -> Result<bool, ThreadError> {
+    let mut failed = None;
+    threads.retain_mut(|thread| match step(thread) {
+        Ok(Step::Left) => false,
+        Ok(_) => true,
+        Err(error) => {
+            failed = Some(error);
+            true
+        }
+    });
+    failed.map_or(Ok(!threads.is_empty()), Err)
 }

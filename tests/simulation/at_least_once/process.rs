@@ -12,6 +12,7 @@ use crate::ports::ThreadPorts;
 use crate::query::ViewRegistry;
 use crate::runtime::step::{Guarantee, OpenRequest, StateRestorer, Step, StepSettings, StreamThread, ThreadError, ThreadParts};
 use crate::runtime::{InstanceStatus, TokenTable};
+use crate::simulation::process::step_all;
 use crate::state::{MemoryDisk, StateDirectory};
 use crate::testkit::cluster::{
     Crash, FakeChangelogReader, FakeCluster, FakeDataConsumer, FakeMembership, FakePlainPorts, FakePorts, MemberConfig,
@@ -134,16 +135,7 @@ impl Running {
 
     fn step_all(&mut self) -> Result<bool, ThreadError> {
         self.restorer.step();
-        let mut failed = None;
-        self.threads.retain_mut(|thread| match thread.step() {
-            Ok(Step::Left) => false,
-            Ok(_) => true,
-            Err(error) => {
-                failed = Some(error);
-                true
-            }
-        });
-        failed.map_or(Ok(!self.threads.is_empty()), Err)
+        step_all(&mut self.threads, |thread| thread.step())
     }
 
     /// What SIGTERM does.
