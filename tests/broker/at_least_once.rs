@@ -59,10 +59,7 @@ fn stopped_killed_and_without_its_disk_no_event_is_lost() {
     first.wait_ready();
     second.wait_ready();
     // Longer than the session time-out: the other takes its tasks over, and nothing fences what it does when it wakes.
-    first.pause();
-    thread::sleep(Duration::from_secs(15));
-    first.resume();
-    assert_eq!(first.try_get("/livez").unwrap().status, 200, "it lives on after the pause");
+    first.pause_beyond_the_session();
     second.kill();
     second.forget_state();
     let mut second = Instance::start(&run, "b", &[PLAIN]);

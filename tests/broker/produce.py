@@ -20,9 +20,10 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
 
+import topics
 from poison import Poisoner, wild
 
 TOPICS = ("order-events", "payment-events", "shipping-events")
@@ -307,21 +308,14 @@ def headers_of(event):
 
 
 def create_topics(bootstrap, prefix, partitions):
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    topics = [
+    new = [
         # Older brokers take records from the future, and so there are some.
         NewTopic(prefix + name, num_partitions=partitions, replication_factor=1, config={
             "retention.ms": "-1", "message.timestamp.after.max.ms": str((1 << 63) - 1),
         })
         for name in TOPICS
     ]
-    for future in admin.create_topics(topics, operation_timeout=30).values():
-        try:
-            future.result(timeout=60)
-        except KafkaException as error:
-            # Whoever reads them may make them at the same time.
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
+    topics.create(bootstrap, new)
 
 
 def main():

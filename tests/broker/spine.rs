@@ -71,10 +71,7 @@ fn two_instances_share_the_tasks_and_take_over_from_each_other() {
     first.wait_ready();
     second.wait_ready();
     // Longer than the session time-out: the others take its tasks over, and what it does when it wakes must be refused.
-    first.pause();
-    thread::sleep(Duration::from_secs(15));
-    first.resume();
-    assert_eq!(first.try_get("/livez").unwrap().status, 200, "it lives on after the pause");
+    first.pause_beyond_the_session();
     producing.finish();
     let expected = run.fold();
     eventually_served(&expected, &mut [&mut first, &mut second], PATIENCE);

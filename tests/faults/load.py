@@ -9,23 +9,20 @@ import json
 import random
 import sys
 import time
+from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
+
+sys.path.append(str(Path(__file__).parent.parent / "broker"))
+import topics  # noqa: E402
 
 TOPICS = ("numbers", "visits")
 
 
 def create_topics(bootstrap, prefix, partitions):
-    topics = [NewTopic(prefix + name, num_partitions=partitions, replication_factor=1) for name in TOPICS]
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    for future in admin.create_topics(topics, operation_timeout=30).values():
-        try:
-            future.result(timeout=60)
-        except KafkaException as error:
-            # Whoever reads them may make them at the same time.
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
+    new = [NewTopic(prefix + name, num_partitions=partitions, replication_factor=1) for name in TOPICS]
+    topics.create(bootstrap, new)
 
 
 def main():

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use super::http::Response;
 use super::{HttpClient, LOOK_INTERVAL, PATIENCE, Run};
 
+/// The session time-out is 10 s.
+const BEYOND_THE_SESSION: Duration = Duration::from_secs(15);
+
 /// A running instance. Killed when dropped; when the test failed, the end of its log is shown.
 pub struct Instance {
     name: String,
@@ -177,6 +180,17 @@ impl Instance {
     /// Lets it run on.
     pub fn resume(&mut self) {
         self.signal("CONT");
+    }
+
+    /// Pauses it for longer than the session time-out, after which others have its tasks.
+    ///
+    /// # Panics
+    /// When it does not live on afterwards.
+    pub fn pause_beyond_the_session(&mut self) {
+        self.pause();
+        thread::sleep(BEYOND_THE_SESSION);
+        self.resume();
+        assert_eq!(self.try_get("/livez").unwrap().status, 200, "it lives on after the pause");
     }
 
     /// Removes all that the instance kept on disk. It must not be running.
