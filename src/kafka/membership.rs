@@ -74,8 +74,7 @@ impl KafkaMembership {
 
     /// Refuses what is of another generation than the client is in now: it rejoins in the background.
     fn check_generation(&self, operation: &'static str, captured: &Generation) -> Result<(), PortError> {
-        let now = GroupMetadata::capture(&*self.consumer);
-        if now.is_some_and(|now| now.generation_id() == captured.generation_id && *now.member_id() == *captured.member_id) {
+        if self.is_current(captured) {
             return Ok(());
         }
         let detail = format!("{}: the member has left generation {captured:?}", self.group);
@@ -160,6 +159,11 @@ impl Membership for KafkaMembership {
     fn rejoin(&mut self) -> Result<(), PortError> {
         self.leaving = false;
         self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka("join the group again", &self.group, &error))
+    }
+
+    fn is_current(&self, generation: &Generation) -> bool {
+        let now = GroupMetadata::capture(&*self.consumer);
+        now.is_some_and(|now| now.generation_id() == generation.generation_id && *now.member_id() == *generation.member_id)
     }
 
     #[cfg(any(test, feature = "faults"))]

@@ -75,6 +75,10 @@ pub trait Membership: Send {
     /// Begins to join again, after having left.
     fn rejoin(&mut self) -> Result<(), PortError>;
 
+    /// False when the client is known to have gone on to another generation in the background: under this one nothing can be committed
+    /// any more. Quick, asks no broker.
+    fn is_current(&self, generation: &Generation) -> bool;
+
     /// The generation at this moment, under which nothing may be committed; see [`crate::faults::Sabotage::TakeFreshGeneration`].
     #[cfg(any(test, feature = "faults"))]
     fn fresh_generation(&self) -> Option<Generation> {

@@ -135,6 +135,26 @@ fn tasks_move_between_threads_and_processes_while_records_come() {
 }
 
 #[test]
+fn a_long_transaction_is_given_up_when_the_group_went_on() {
+    let mut shop = Shop::new(5);
+    let long = Duration::from_secs(3_600);
+    (shop.program.settings.commit_interval, shop.program.settings.commit_min_interval) = (long, long);
+    shop.start("a", 2, false);
+    shop.until("one process takes all tasks", |shop| shop.shares() == Some(vec![5]));
+    // Records come: both threads are in transactions.
+    (0..50).for_each(|_| shop.step());
+    shop.start("b", 1, false);
+    shop.until("the second gets its share", |shop| shop.shares().is_some_and(|shares| shares.len() == 2 && shares[1] > 0));
+    shop.quiet = true;
+    shop.running.iter().for_each(Running::stop);
+    shop.until("both leave", |shop| shop.running.is_empty());
+    let usual = StepSettings::default();
+    (shop.program.settings.commit_interval, shop.program.settings.commit_min_interval) = (usual.commit_interval, usual.commit_min_interval);
+    shop.start("c", 2, false);
+    shop.until("everything is processed", |shop| shop.last_sums() == shop.sums);
+}
+
+#[test]
 fn a_backlog_in_one_partition_starves_no_other_task_of_the_thread() {
     let mut shop = Shop::new(3);
     shop.program.settings.records_per_step = 20;

@@ -1,11 +1,11 @@
 //! Polling: the group between transactions, the sources always.
 
-use super::ThreadError;
 use super::active_task::Slot;
 use super::consequence::Doing;
 use super::stream_thread::{MEMBERSHIP_POLL, Phase, StreamThread};
+use super::{Guarantee, ThreadError};
 use crate::faults::Sabotage;
-use crate::ports::{Generation, Membership as _, MembershipEvent, PortErrorClass, ThreadPorts};
+use crate::ports::{Generation, Membership as _, MembershipEvent, PortError, PortErrorClass, ThreadPorts};
 
 /// How long leaving the group may take.
 const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
@@ -20,6 +20,10 @@ impl<P: ThreadPorts> StreamThread<P> {
         let due = self.last_membership_poll.is_none_or(|last| now >= last + MEMBERSHIP_POLL);
         let hurried =
             self.generation_refused || self.generation.is_none() || matches!(self.phase, Phase::ReplaceProducer | Phase::Leaving { .. });
+        if self.transaction.is_some() && due {
+            self.last_membership_poll = Some(now);
+            self.give_up_if_refused()?;
+        }
         if self.transaction.is_none() && (due || hurried) && self.phase != Phase::Left {
             self.last_membership_poll = Some(now);
             self.poll_membership()?;
@@ -35,6 +39,23 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.leave();
         }
         if !self.stopping() { self.fetch() } else { Ok(()) }
+    }
+
+    /// The client rejoins in the background, also while a transaction is open. From then on the transaction cannot be committed, and the
+    /// group waits for this thread: the sooner it ends, the sooner all tasks are back.
+    fn give_up_if_refused(&mut self) -> Result<(), ThreadError> {
+        let settings = &self.parts.settings;
+        // Without transactions the newer generation commits what was done under the older.
+        if settings.guarantee == Guarantee::AtLeastOnce || settings.sabotaged.is(Sabotage::TakeFreshGeneration) {
+            return Ok(());
+        }
+        match &self.generation {
+            Some(generation) if !self.parts.membership.is_current(generation) => {
+                let detail = format!("the group went on from generation {generation:?} while a transaction was open");
+                self.recover(PortError::new(PortErrorClass::StaleGeneration, "work in a transaction", detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn poll_membership(&mut self) -> Result<(), ThreadError> {

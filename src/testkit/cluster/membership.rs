@@ -126,6 +126,11 @@ impl Membership for FakeMembership {
         }
         Ok(())
     }
+
+    fn is_current(&self, generation: &Generation) -> bool {
+        let captured = generation.handle.downcast_ref::<GroupMetadata>();
+        captured.is_some() && self.cluster.lock().clients.get(&self.client).map(|client| client.metadata()).as_ref() == captured
+    }
 }
 
 fn event(served: Served) -> MembershipEvent {
