@@ -15,7 +15,6 @@ import json
 import random
 import re
 import sys
-import time
 import uuid
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -24,6 +23,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 import topics
+from pace import Pace
 from poison import Poisoner, wild
 
 TOPICS = ("order-events", "payment-events", "shipping-events")
@@ -324,7 +324,7 @@ def main():
     parser.add_argument("--prefix", default="", help="before every topic")
     parser.add_argument("--orders", type=int, required=True, help="how many orders")
     parser.add_argument("--seed", type=int, required=True, help="decides everything")
-    parser.add_argument("--rate", type=int, help="records a second; without it as fast as Kafka takes them")
+    parser.add_argument("--rate", type=int, help="records a second, until SIGTERM; without it as fast as Kafka takes them")
     parser.add_argument("--create-topics", type=int, metavar="PARTITIONS", help="makes the three topics first, those that are absent")
     parser.add_argument("--poison", type=int, metavar="EVERY", help="writes a record that no view can use before every so many good ones")
     parser.add_argument("--kinds", help="only these kinds of poison, with commas between")
@@ -362,7 +362,7 @@ def main():
                 producer.poll(0.1)
 
     count = 0
-    began = time.monotonic()
+    pace = Pace(args.rate)
     for order_id, topic, event, time_ms in interleaved(random.Random(args.seed), args.orders):
         if poisoner:
             event, time_ms = wild(count, event, time_ms)
@@ -373,8 +373,7 @@ def main():
         count += 1
         if count % 100 == 0:
             producer.poll(0)
-            if args.rate:
-                time.sleep(max(began + count / args.rate - time.monotonic(), 0))
+            pace.keep(count)
     left = producer.flush(300)
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")

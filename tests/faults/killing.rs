@@ -11,8 +11,8 @@ use crate::workload::{Kind, Workload, cycles, records, starts, wipes};
 /// From one kill to the next, on average: a commit takes place in between, and another is under way.
 const CYCLE: Duration = Duration::from_secs(7);
 
-/// Until both instances are ready for the first time, and what starting again takes, on a machine that other tests share.
-const STARTING: Duration = Duration::from_secs(45);
+/// Until both instances are ready for the first time.
+const STARTING: Duration = Duration::from_secs(15);
 
 #[test]
 fn functions_and_ids_are_right_after_kills_at_random() {

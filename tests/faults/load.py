@@ -8,7 +8,6 @@ import argparse
 import json
 import random
 import sys
-import time
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -16,6 +15,7 @@ from confluent_kafka.admin import NewTopic
 
 sys.path.append(str(Path(__file__).parent.parent / "broker"))
 import topics  # noqa: E402
+from pace import Pace  # noqa: E402
 
 TOPICS = ("numbers", "visits")
 
@@ -31,7 +31,7 @@ def main():
     parser.add_argument("--prefix", default="", help="before every topic")
     parser.add_argument("--records", type=int, required=True, help="how many, in each topic")
     parser.add_argument("--seed", type=int, required=True, help="decides everything")
-    parser.add_argument("--rate", type=int, help="records a second; without it as fast as Kafka takes them")
+    parser.add_argument("--rate", type=int, help="records a second, until SIGTERM; without it as fast as Kafka takes them")
     parser.add_argument("--partitions", type=int, default=3, help="of each topic, where they are made here")
     args = parser.parse_args()
     create_topics(args.bootstrap, args.prefix, args.partitions)
@@ -61,14 +61,13 @@ def main():
 
     draw = random.Random(args.seed)
     keys = max(args.records // 100, 10)
-    began = time.monotonic()
+    pace = Pace(args.rate)
     for count in range(1, args.records + 1):
         write("numbers", f"k{draw.randrange(keys)}", draw.randrange(-1_000_000, 1_000_000))
         write("visits", f"v{draw.randrange(args.records)}", count)
         if count % 50 == 0:
             producer.poll(0)
-            if args.rate:
-                time.sleep(max(began + 2 * count / args.rate - time.monotonic(), 0))
+            pace.keep(2 * count)
     left = producer.flush(300)
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")

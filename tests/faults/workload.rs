@@ -24,6 +24,9 @@ pub enum Kind {
     Orders,
 }
 
+/// So many times as long as a test needs on an idle machine its records last.
+const MARGIN: u32 = 3;
+
 /// A workload under way.
 pub struct Workload {
     pub run: Run,
@@ -55,8 +58,11 @@ impl Workload {
         Workload { run: Run::beside_others(name, program), kind, seed, producing: None }
     }
 
-    /// Begins to write as many records as this test run is for, spread over such a time.
+    /// Begins to write as many records as this test run is for. Spread over such a time they would last beyond the faults on a machine that
+    /// does nothing else; they are written more slowly, so that they do on one that others use too, and [`Workload::finish_producing`]
+    /// brings what is left at once.
     pub fn produce(&mut self, records: usize, over: Duration) {
+        let over = over * MARGIN;
         let rate = |records: usize| ((records as f64 / over.as_secs_f64()).ceil() as u32).max(1);
         self.producing = Some(match self.kind {
             Kind::Orders => self.run.begin_producing(records / RECORDS_AN_ORDER, self.seed, Some(rate(records))),
@@ -75,9 +81,11 @@ impl Workload {
         self.producing.as_mut().is_some_and(Background::runs)
     }
 
-    /// Waits for the last record.
+    /// The faults are over: waits for the last record.
     pub fn finish_producing(&mut self) {
-        self.producing.take().expect("it has begun").finish();
+        let producing = self.producing.take().expect("it has begun");
+        producing.hurry();
+        producing.finish();
     }
 
     /// Starts an instance with this workload's settings and these.
