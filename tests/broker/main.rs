@@ -1,7 +1,6 @@
 //! Tests of the real binary against a real Apache Kafka, which `scripts/test` starts once for all of them.
 //!
-//! Each test has topics, a group and state directories of its own ([`support::Run`]); they run one after another, because what they
-//! wait for takes both of a small machine's cores.
+//! Each test has topics, a group and state directories of its own ([`support::Run`]), so they run beside each other.
 // Deadlines here are the real machine's.
 #![allow(clippy::disallowed_methods)]
 

@@ -16,7 +16,7 @@ fn a_failpoint_kills_the_order_system_and_the_next_process_goes_on() {
 }
 
 fn a_failpoint_kills_and_the_next_process_goes_on(name: &str, program: &'static str) {
-    let run = Run::beside_others(name, program);
+    let run = Run::of(name, program);
     let mut instance = Instance::start(&run, "a", &[("FAILPOINTS", "restore-decided=return(kill)")]);
     let status = instance.ended_within(Duration::from_secs(60));
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{status}");

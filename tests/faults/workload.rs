@@ -55,7 +55,7 @@ impl Workload {
     /// As [`Workload::new`], from a seed.
     pub fn seeded(name: &str, kind: Kind, seed: u64) -> Workload {
         let program = if kind == Kind::Orders { ORDERS } else { TOPOLOGIES };
-        Workload { run: Run::beside_others(name, program), kind, seed, producing: None }
+        Workload { run: Run::of(name, program), kind, seed, producing: None }
     }
 
     /// Begins to write as many records as this test run is for. Spread over such a time they would last beyond the faults on a machine that

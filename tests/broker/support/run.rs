@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,9 +20,7 @@ fn from_environment(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests need a real Kafka and Python. Run: scripts/test"))
 }
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Names that no other test uses, and a directory that goes when the test passed. Other runs wait until it is dropped.
+/// Names that no other test uses, and a directory that goes when the test passed. Runs are beside each other: they mostly wait.
 pub struct Run {
     /// The application id.
     pub id: String,
@@ -35,26 +32,22 @@ pub struct Run {
     pub bootstrap: String,
     /// The executable that instances run.
     pub program: &'static str,
-    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Run {
-    /// Begins a run; its names begin with `name`.
+    /// Begins a run of the order system; its names begin with `name`.
     pub fn new(name: &str) -> Run {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut run = Run::beside_others(name, env!("CARGO_BIN_EXE_viewmill"));
-        run._turn = Some(turn);
-        run
+        Run::of(name, env!("CARGO_BIN_EXE_viewmill"))
     }
 
-    /// Begins a run of a program that does not wait for others, nor they for it.
-    pub fn beside_others(name: &str, program: &'static str) -> Run {
+    /// Begins a run of another program.
+    pub fn of(name: &str, program: &'static str) -> Run {
         // Kafka outlives a test process, so a process id alone would meet older topics again.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let id = format!("{name}-{}-{:x}", std::process::id(), now.as_millis());
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
         fs::create_dir_all(&dir).unwrap();
-        Run { topic_prefix: format!("{id}-"), id, dir, bootstrap: bootstrap(), program, _turn: None }
+        Run { topic_prefix: format!("{id}-"), id, dir, bootstrap: bootstrap(), program }
     }
 
     /// Creates the three event topics with 4 partitions and begins to write the lives of orders into them, by a producer that shares no

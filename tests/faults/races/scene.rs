@@ -45,7 +45,7 @@ impl Scene {
     pub fn new(name: &str, members: Members, settings: &[(&'static str, &'static str)]) -> Scene {
         // Tests may begin in the same millisecond, by which runs are told apart.
         let rules = if settings.iter().any(|(name, _)| *name == "VIEWMILL_SABOTAGE") { "naive" } else { "kept" };
-        let run = Run::beside_others(&format!("{name}-{members:?}-{rules}").to_lowercase(), crate::TOPOLOGIES);
+        let run = Run::of(&format!("{name}-{members:?}-{rules}").to_lowercase(), crate::TOPOLOGIES);
         let mut all = vec![("VIEWMILL_FAULTS_SESSION_TIMEOUT_MS", "2000"), ("VIEWMILL__PROCESSING__STREAM_THREADS", "1")];
         if members == Members::Dynamic {
             all.push(("VIEWMILL_FAULTS_DYNAMIC_MEMBERSHIP", "1"));
