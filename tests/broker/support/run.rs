@@ -152,12 +152,6 @@ impl Background {
         self.0.try_wait().unwrap().is_none()
     }
 
-    /// Ends the pace that a producer keeps: it writes the rest as fast as Kafka takes it.
-    pub fn hurry(&self) {
-        // The shell's own kill: a machine may lack the program. One that has ended has nothing left to write.
-        let _ = Command::new("sh").arg("-c").arg(format!("kill -TERM {} 2>/dev/null", self.0.id())).status();
-    }
-
     /// Waits for its end; it sets its own deadlines.
     ///
     /// # Panics
