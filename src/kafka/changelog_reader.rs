@@ -1,7 +1,7 @@
 //! Reads the task log and changelogs on restore threads, and asks for stable offsets.
 //!
 //! It reads through the same queues as the data consumer. The true end of a log, with open transactions, is asked by a second
-//! client under read_uncommitted, made when it is first needed.
+//! client under read_uncommitted.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -20,6 +20,10 @@ use crate::record::{Offset, TopicPartition};
 
 /// How long one question to Kafka may take.
 const MAX_ASK: Duration = Duration::from_secs(5);
+/// How long a new client's first question may take; whoever asks next tells what went wrong.
+const MAX_FIRST_ASK: Duration = Duration::from_secs(1);
+/// How often the first question is asked.
+const FIRST_ASKS: usize = 2;
 /// How many records are taken from a queue at once.
 const BATCH_RECORDS: usize = 1024;
 /// A chunk ends when it has so many bytes.
@@ -30,8 +34,14 @@ pub struct KafkaChangelogReader {
     settings: KafkaSettings,
     open: HashMap<TopicPartition, Open>,
     taken: VecDeque<Fetched<KafkaMessage>>,
-    reader: KafkaDataConsumer,
-    uncommitted: Option<KafkaDataConsumer>,
+    reader: Asking,
+    uncommitted: Option<Asking>,
+}
+
+/// A client, and whether it has asked anything yet.
+struct Asking {
+    client: KafkaDataConsumer,
+    has_asked: bool,
 }
 
 /// How far a partition was read.
@@ -48,7 +58,10 @@ impl KafkaChangelogReader {
     /// `Fatal` when librdkafka refuses the settings.
     pub fn new(settings: &KafkaSettings) -> Result<Self, PortError> {
         let reader = KafkaDataConsumer::with_config(&settings.changelog_reader(), format!("{}/changelog", settings.member_name()))?;
-        Ok(Self::with_reader(settings, reader))
+        let mut reader = Self::with_reader(settings, reader);
+        // It will be needed, and connects while other things are done.
+        reader.uncommitted()?;
+        Ok(reader)
     }
 
     /// A reader for the members topic, which is followed for as long as the instance runs.
@@ -61,15 +74,17 @@ impl KafkaChangelogReader {
     }
 
     fn with_reader(settings: &KafkaSettings, reader: KafkaDataConsumer) -> Self {
+        let reader = Asking { client: reader, has_asked: false };
         KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None }
     }
 
-    fn uncommitted(&mut self) -> Result<&KafkaDataConsumer, PortError> {
+    fn uncommitted(&mut self) -> Result<&mut Asking, PortError> {
         if self.uncommitted.is_none() {
             let name = format!("{}/watermarks", self.settings.member_name());
-            self.uncommitted = Some(KafkaDataConsumer::with_config(&self.settings.high_watermarks(), name)?);
+            let client = KafkaDataConsumer::with_config(&self.settings.high_watermarks(), name)?;
+            self.uncommitted = Some(Asking { client, has_asked: false });
         }
-        Ok(self.uncommitted.as_ref().expect("it was just made"))
+        Ok(self.uncommitted.as_mut().expect("it was just made"))
     }
 }
 
@@ -90,7 +105,7 @@ impl KafkaChangelogReader {
         };
         let (mut records, mut bytes, mut told_end) = (0, 0, false);
         while bytes < max_bytes {
-            match self.reader.fetch(partition, BATCH_RECORDS, &mut self.taken) {
+            match self.reader.client.fetch(partition, BATCH_RECORDS, &mut self.taken) {
                 Ok(0) => break,
                 Ok(_) => {}
                 // What was handed out counts; a failure that lasts comes again.
@@ -123,9 +138,15 @@ fn size_bytes(message: &KafkaMessage) -> usize {
 }
 
 /// First and last offset as a client sees them: the last is the stable one under read_committed.
-fn watermarks(consumer: &KafkaDataConsumer, partition: &TopicPartition) -> Result<(Offset, Offset), PortError> {
+fn watermarks(asking: &mut Asking, partition: &TopicPartition) -> Result<(Offset, Offset), PortError> {
     const OPERATION: &str = "ask where a log begins and ends";
+    let consumer = &asking.client;
     consumer.serve()?;
+    if !asking.has_asked {
+        // A new client drops its first connection, and what was asked through it, when it has learnt the brokers' ids. Watermarks would be
+        // asked again half a second later.
+        asking.has_asked = (0..FIRST_ASKS).any(|_| consumer.client().fetch_metadata(Some(&partition.topic), MAX_FIRST_ASK).is_ok());
+    }
     consumer
         .client()
         .fetch_watermarks(&partition.topic, partition.partition, MAX_ASK / 2)
@@ -147,14 +168,14 @@ fn explained(consumer: &KafkaDataConsumer, mut error: PortError) -> PortError {
 impl ChangelogReader for KafkaChangelogReader {
     fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Offset>, PortError> {
         const OPERATION: &str = "read the committed offset";
-        self.reader.serve()?;
+        self.reader.client.serve()?;
         let mut list = TopicPartitionList::with_capacity(1);
         if partition.topic.contains('\0') {
             return Err(PortError::new(PortErrorClass::UnknownTopic, OPERATION, format!("{partition}: is not a partition")));
         }
         list.add_partition(&partition.topic, partition.partition);
-        ffi::committed(self.reader.client(), &mut list, MAX_ASK)
-            .map_err(|code| explained(&self.reader, from_code(OPERATION, &partition.to_string(), code)))?;
+        ffi::committed(self.reader.client.client(), &mut list, MAX_ASK)
+            .map_err(|code| explained(&self.reader.client, from_code(OPERATION, &partition.to_string(), code)))?;
         let element = list
             .find_partition(&partition.topic, partition.partition)
             .ok_or_else(|| PortError::new(PortErrorClass::Fatal, OPERATION, format!("{partition}: the answer does not mention it")))?;
@@ -168,16 +189,16 @@ impl ChangelogReader for KafkaChangelogReader {
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError> {
-        let (start, stable_end) = watermarks(&self.reader, partition)?;
+        let (start, stable_end) = watermarks(&mut self.reader, partition)?;
         // Asked last, so that it lies behind the stable end.
         let (_, end) = watermarks(self.uncommitted()?, partition)?;
         Ok(LogBounds { start, stable_end, end: end.max(stable_end) })
     }
 
     fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError> {
-        let (start, _) = watermarks(&self.reader, partition)?;
+        let (start, _) = watermarks(&mut self.reader, partition)?;
         let position = from.max(start);
-        self.reader.assign(&[(partition.clone(), position)])?;
+        self.reader.client.assign(&[(partition.clone(), position)])?;
         self.open.insert(partition.clone(), Open { position, at_end: false });
         Ok(position)
     }
@@ -200,7 +221,7 @@ impl ChangelogReader for KafkaChangelogReader {
             if reached.records > 0 || reached.told_end || remaining.is_zero() {
                 return Ok(Chunk { records, position: reached.position, at_end: reached.at_end });
             }
-            self.reader.wait(remaining)?;
+            self.reader.client.wait(remaining)?;
         }
     }
 
@@ -214,12 +235,12 @@ impl ChangelogReader for KafkaChangelogReader {
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
-        self.reader.wait(at_most)
+        self.reader.client.wait(at_most)
     }
 
     fn close(&mut self, partition: &TopicPartition) {
         if self.open.remove(partition).is_some()
-            && let Err(error) = self.reader.unassign(std::slice::from_ref(partition))
+            && let Err(error) = self.reader.client.unassign(std::slice::from_ref(partition))
         {
             // Only a broken client refuses; its next call says so.
             tracing::warn!("{error}");

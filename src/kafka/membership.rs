@@ -27,6 +27,9 @@ use crate::record::{Offset as Position, TopicPartition};
 /// One poll serves one event; so many are a queue that is never empty.
 const MAX_EVENTS_A_POLL: usize = 10_000;
 
+/// How long a member waits for each of the two answers that it begins with.
+const MAX_CONNECT: Duration = Duration::from_millis(500);
+
 const POLL: &str = "poll the group";
 
 const JOIN: &str = "join the group";
@@ -49,8 +52,7 @@ impl KafkaMembership {
         Self::prepare(settings, task_log)?.begin()
     }
 
-    /// Connects and looks for the group's coordinator, but does not join yet. Members that begin at the same moment share out the
-    /// tokens in one go; if one comes when another has just got them all, it waits for the other's next heartbeat.
+    /// Begins to connect and to look for the group's coordinator, but does not join yet.
     ///
     /// # Errors
     /// As [`KafkaMembership::join`].
@@ -61,6 +63,18 @@ impl KafkaMembership {
         let consumer: Arc<BaseConsumer<Rebalances>> = Arc::new(made.map_err(|error| from_kafka(JOIN, &group, &error))?);
         let queue = Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, JOIN, "the consumer has no queue"))?;
         Ok(KafkaMembership { queue, consumer, group, task_log: task_log.to_string(), leaving: false })
+    }
+
+    /// Waits a while until the group's coordinator can be spoken to, and the task log is known. Members that are connected and then begin
+    /// at the same moment share out the tokens in one go; if one comes when another has just got them all, it waits for the other's
+    /// next heartbeat.
+    pub fn connect(&self) {
+        // Whatever comes of it, polls tell. The coordinator is asked for a partition that nobody has, so that no transaction is waited for.
+        let known = self.consumer.client().fetch_metadata(Some(&self.task_log), MAX_CONNECT);
+        let mut nowhere = TopicPartitionList::with_capacity(1);
+        nowhere.add_partition(&self.task_log, i32::MAX);
+        let answered = self.consumer.committed_offsets(nowhere, MAX_CONNECT);
+        debug!(group = self.group, known = known.is_ok(), answered = answered.is_ok(), "looked for the coordinator");
     }
 
     /// Begins to join.

@@ -209,6 +209,11 @@ impl TransactionalProducer for KafkaProducer {
         self.serve(Duration::ZERO);
         // Also while a replacement from here is still under way.
         if self.deliveries.is_gapped() || self.is_replacing {
+            // Who was fenced must hear of it, and not fence the other in return.
+            let ended = self.native.as_ref().filter(|_| !self.is_replacing);
+            if let Some(fatal) = ended.and_then(|native| fatal(OPERATION, &self.name, &native.client)) {
+                return Err(fatal);
+            }
             self.is_replacing = true;
             self.replace(MAX_BEGIN_WAIT)?;
         }

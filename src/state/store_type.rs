@@ -86,7 +86,7 @@ impl<K: StoreKey, V: StoreValue> RowIndexer for Indexer<K, V> {
             return Ok(());
         }
         let failed = |source| StoreError::Codec { store: self.store.clone(), source };
-        let row = |bytes: Option<&[u8]>| bytes.map(codec::decode_row::<V>).transpose().map_err(failed);
+        let row = |bytes: Option<&[u8]>| bytes.map(codec::decode_indexed_row::<V>).transpose().map_err(failed);
         let typed_key = codec::decode_whole_key::<K>(key).map_err(failed)?;
         let (old, new) = (row(old)?, row(new)?);
         for index in &self.indexes {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::task_database::{meta_error, put_position};
-use super::{Batch, Column, Direction, KeyRange, RowTable, StoreError, TaskDatabase, TaskPosition};
+use super::{Batch, Column, Direction, KeyRange, LoadRow, StoreError, TaskDatabase, TaskPosition};
 use crate::codec::{self, StoreValue};
 use crate::record::{Offset, Timestamp};
 
@@ -69,9 +69,9 @@ impl TaskDatabase {
         self.database().write(&batch)
     }
 
-    /// As [`TaskDatabase::restore`] for many rows of one column: they are there before the progress is.
-    pub fn load(&self, column: Column, rows: &RowTable, progress: &RestoreProgress) -> Result<(), StoreError> {
-        self.database().ingest(column, &rows.sorted())?;
+    /// As [`TaskDatabase::restore`] for many rows of one column, sorted by key, each key once: they are there before the progress is.
+    pub fn load(&self, column: Column, rows: &[LoadRow<'_>], progress: &RestoreProgress) -> Result<(), StoreError> {
+        self.database().ingest(column, rows)?;
         self.restore(Batch::default(), progress)
     }
 

@@ -1,4 +1,4 @@
-//! Making a store's indexes from its rows: when they are new, and after all rows were restored.
+//! Making a store's indexes from its rows: when they are new, and after rows were restored that no index followed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +9,7 @@ use crate::state::{Batch, Column, Direction, IndexDef, KeyRange, LoadRow, RowInd
 const STEP_ROWS: usize = 5_000;
 
 /// So many bytes of index rows are collected and loaded at once; few in tests, so that there are several loads.
-const LOAD_BYTES: usize = if cfg!(test) { 1 << 8 } else { 16 << 20 };
+pub(super) const LOAD_BYTES: usize = if cfg!(test) { 1 << 8 } else { 16 << 20 };
 
 /// The indexes of one store that are not whole yet.
 pub struct IndexBuild {
@@ -88,7 +88,7 @@ impl IndexBuild {
             return Err(error);
         }
         if last.is_none() || self.collected.size_bytes() >= LOAD_BYTES {
-            self.load(database)?;
+            load_index_rows(&mut self.collected, database)?;
         }
         match last {
             Some(last) => {
@@ -98,18 +98,19 @@ impl IndexBuild {
             None => self.indexes.iter().try_for_each(|(name, _)| database.set_index(name)).map(|()| true),
         }
     }
+}
 
-    fn load(&mut self, database: &TaskDatabase) -> Result<(), StoreError> {
-        let mut columns: BTreeMap<u16, Vec<LoadRow<'_>>> = BTreeMap::new();
-        for entry in self.collected.iter() {
-            columns.entry(entry.column.0).or_default().push((entry.key, entry.value));
-        }
-        for (column, mut rows) in columns {
-            rows.sort_unstable();
-            rows.dedup_by_key(|(key, _)| *key);
-            database.database().ingest(Column(column), &rows)?;
-        }
-        self.collected.clear();
-        Ok(())
+/// Loads index rows, which are then forgotten.
+pub(super) fn load_index_rows(collected: &mut Batch, database: &TaskDatabase) -> Result<(), StoreError> {
+    let mut columns: BTreeMap<u16, Vec<LoadRow<'_>>> = BTreeMap::new();
+    for entry in collected.iter() {
+        columns.entry(entry.column.0).or_default().push((entry.key, entry.value));
     }
+    for (column, mut rows) in columns {
+        rows.sort_unstable();
+        rows.dedup_by_key(|(key, _)| *key);
+        database.database().ingest(Column(column), &rows)?;
+    }
+    *collected = Batch::default();
+    Ok(())
 }

@@ -14,6 +14,7 @@
 mod error;
 mod fill;
 mod index_build;
+mod index_load;
 mod log_tail;
 mod partition_group;
 mod plan;
@@ -28,6 +29,7 @@ mod task_scope;
 pub use error::TaskError;
 pub use fill::Fill;
 pub use index_build::IndexBuild;
+pub use index_load::IndexLoad;
 pub use log_tail::{LogTail, NotAlone};
 pub use partition_group::{MAX_FETCH_WAIT, PartitionGroup, Readiness};
 pub use plan::{PlannedSource, PlannedStore, TaskPlan};

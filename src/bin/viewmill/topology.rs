@@ -37,13 +37,25 @@ pub struct OrderViews {
 pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
     let events = b.source::<OrderId, Event>("events", &EVENT_TOPICS, Text, EventJson);
     let orders = b.store::<OrderId, Order>("orders", events);
-    let by_status = b.index(orders, "by-status", |_, order: &Order| order.created_at.map(|at| (order.status, Desc(at))));
-    let by_created = b.index(orders, "by-created", |_, order: &Order| order.created_at.map(Desc));
+    let by_status = b.index(orders, "by-status", |_, order| status_key(order));
+    let by_created = b.index(orders, "by-created", |_, order| created_key(order));
     let changes = b.stream::<OrderId, Change<Order>>("order-changes");
     let stats = b.partial_store::<Currency, Stats>("order-stats");
     b.processor("orders", events, move |w| Orders::new(w.store(orders), w.output(changes)));
     b.processor("order-stats", changes, move |w| Statistics::new(w.store(stats)));
     OrderViews { orders, by_status, by_created, stats }
+}
+
+// What the indexes look at, `Order::decode_indexed` must read.
+
+/// The key of an order in the list of its status.
+pub(crate) fn status_key(order: &Order) -> Option<(OrderStatus, Desc<i64>)> {
+    order.created_at.map(|at| (order.status, Desc(at)))
+}
+
+/// Its key in the list of all.
+pub(crate) fn created_key(order: &Order) -> Option<Desc<i64>> {
+    order.created_at.map(Desc)
 }
 
 #[cfg(test)]

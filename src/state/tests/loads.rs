@@ -32,9 +32,11 @@ fn loads_that_overlap_leave_the_last_row_of_each_key_and_survive_a_restart() {
         database.begin_restore(&progress(0)).unwrap();
         // Larger than what is written without a file of its own; then a small one, and one more.
         let row = |value: u8| Some(vec![value; 200]);
-        database.load(STORE, &table((0..5_000).map(|key| (key, row(1)))), &progress(10)).unwrap();
-        database.load(STORE, &table((100..110).map(|key| (key, None))), &progress(20)).unwrap();
-        database.load(STORE, &table((105..4_000).map(|key| (key, if key % 2 == 0 { row(2) } else { None }))), &progress(30)).unwrap();
+        database.load(STORE, &table((0..5_000).map(|key| (key, row(1)))).sorted(), &progress(10)).unwrap();
+        database.load(STORE, &table((100..110).map(|key| (key, None))).sorted(), &progress(20)).unwrap();
+        database
+            .load(STORE, &table((105..4_000).map(|key| (key, if key % 2 == 0 { row(2) } else { None }))).sorted(), &progress(30))
+            .unwrap();
         let expected: BTreeMap<Vec<u8>, Vec<u8>> = (0..5_000_u32)
             .filter_map(|key| match key {
                 0..100 | 4_000.. => Some((key, 1)),
@@ -49,7 +51,9 @@ fn loads_that_overlap_leave_the_last_row_of_each_key_and_survive_a_restart() {
         assert_eq!(database.restore_progress().unwrap(), Some(progress(30)));
         assert_eq!((database.position(), database.has_rows([INDEX, STORE].into_iter()).unwrap()), (None, true));
         // The same once more changes nothing.
-        database.load(STORE, &table((105..4_000).map(|key| (key, if key % 2 == 0 { row(2) } else { None }))), &progress(30)).unwrap();
+        database
+            .load(STORE, &table((105..4_000).map(|key| (key, if key % 2 == 0 { row(2) } else { None }))).sorted(), &progress(30))
+            .unwrap();
         assert_eq!(rows_of(&database, STORE), expected);
         database.finish_restore(commit(3)).unwrap();
         assert_eq!((database.restore_progress().unwrap(), database.position()), (None, Some(commit(3))));
@@ -69,7 +73,7 @@ fn loads_that_overlap_leave_the_last_row_of_each_key_and_survive_a_restart() {
 fn a_file_of_rows_that_a_killed_process_left_is_removed_and_the_database_unharmed() {
     let kind = Kind::rocks();
     let rows = || table((0..5_000).map(|key| (key, Some(vec![1; 200]))));
-    kind.open().load(STORE, &rows(), &progress(10)).unwrap();
+    kind.open().load(STORE, &rows().sorted(), &progress(10)).unwrap();
     let directory = kind.directory.clone().unwrap().join("task/1");
     let names = || {
         let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -81,6 +85,6 @@ fn a_file_of_rows_that_a_killed_process_left_is_removed_and_the_database_unharme
     let database = kind.open();
     assert!(!names().contains(&"load-1.sst".to_string()));
     std::fs::hard_link(directory.join(&taken_in), directory.join("load-1.sst")).unwrap();
-    database.load(STORE, &table((0..5_000).map(|key| (key + 5_000, Some(vec![2; 200])))), &progress(20)).unwrap();
+    database.load(STORE, &table((0..5_000).map(|key| (key + 5_000, Some(vec![2; 200])))).sorted(), &progress(20)).unwrap();
     assert_eq!(rows_of(&database, STORE).len(), 10_000, "no file of the database was written over");
 }

@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use viewmill::StoreValue;
+use viewmill::codec::decode_head;
+use viewmill::{CodecError, StoreValue};
 
 use super::order_status::{OrderStatus, PaymentStatus, ShippingStatus};
 use super::sequence::Sequence;
@@ -79,7 +80,13 @@ pub struct Order {
     pub(super) refunds: Ids,
 }
 
-impl StoreValue for Order {}
+impl StoreValue for Order {
+    /// The indexes look at [`Order::created_at`] and [`Order::status`], which are among the first fields.
+    fn decode_indexed(body: &[u8]) -> Result<Self, CodecError> {
+        let (created_at, updated_at, user_id, status) = decode_head(body)?;
+        Ok(Order { created_at, updated_at, user_id, status, ..Order::shell() })
+    }
+}
 
 /// A change of the status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,9 @@ use crate::task::{RebuildReason, TaskPlan};
 /// Changelogs that are open at the same time, of all tasks: each has a queue in memory.
 const MAX_OPEN: usize = 16;
 
-/// A turn takes about so much of one changelog.
-const TURN_BYTES: usize = 1 << 20;
+/// A turn takes about so much of one changelog of the task that has collected most, and of others: so that each of them is loaded in
+/// few, large parts, one after the other, while all come forward.
+const TURN_BYTES: (usize, usize) = (4 << 20, 256 << 10);
 
 /// Rows that are collected for loads, of all tasks of the process together; few in tests, so that a load takes several.
 pub(super) const MAX_COLLECTED_BYTES: usize = if cfg!(test) { 1 << 10 } else { 64 << 20 };
@@ -43,6 +44,7 @@ impl Restoring {
         metrics: &Metrics,
     ) -> Result<Self, StoreError> {
         let database = half.database();
+        let is_empty = database.position().is_none() && database.restore_progress()?.is_none();
         if target.is_some() && !remaining.is_empty() {
             if database.position().is_none() {
                 // Loads leave indexes behind.
@@ -50,7 +52,7 @@ impl Restoring {
             }
             database.begin_restore(&progress)?;
         }
-        remaining.iter_mut().try_for_each(|part| part.prepare(plan, database))?;
+        remaining.iter_mut().try_for_each(|part| part.prepare(plan, database, is_empty))?;
         let meter = metrics.restore.begin(&plan.name(), remaining.iter().map(|part| (part.store.name.as_str(), part.left())));
         Ok(Restoring { half, target, progress, remaining, turn: 0, records: 0, bytes: 0, meter })
     }
@@ -84,9 +86,11 @@ impl Restoring {
 impl<R: ChangelogReader> StateRestorer<R> {
     /// Takes what one of the task's changelogs has brought; each has its turn.
     pub(super) fn restore_some(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
-        let others = self.jobs.iter().filter_map(Job::restoring);
-        let (mut open, collected) =
-            others.fold((0, 0), |(open, bytes), other| (open + other.open_changelogs().count(), bytes + other.collected_bytes()));
+        let (mut open, mut collected, mut most) = (0, 0, 0);
+        for other in self.jobs.iter().filter_map(Job::restoring) {
+            let bytes = other.collected_bytes();
+            (open, collected, most) = (open + other.open_changelogs().count(), collected + bytes, most.max(bytes));
+        }
         let Stage::Restore(restoring) = &mut job.stage else { return Ok(None) };
         open += restoring.open_changelogs().count();
         for part in restoring.remaining.iter_mut().filter(|part| !part.is_open) {
@@ -102,6 +106,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             }
             open += 1;
         }
+        let turn_bytes = if restoring.collected_bytes() >= most { TURN_BYTES.0 } else { TURN_BYTES.1 };
         for _ in 0..restoring.remaining.len() {
             restoring.turn = (restoring.turn + 1) % restoring.remaining.len();
             let at = restoring.turn;
@@ -110,7 +115,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
                 continue;
             }
             let changelog = part.changelog().clone();
-            let reached = self.reader.read_rows(&changelog, TURN_BYTES, &mut |offset, key, value| part.take(offset, key, value))?;
+            let reached = self.reader.read_rows(&changelog, turn_bytes, &mut |offset, key, value| part.take(offset, key, value))?;
             if reached.records == 0 && reached.position <= part.position && !reached.at_end {
                 continue;
             }

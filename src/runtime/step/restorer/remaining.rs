@@ -3,14 +3,15 @@
 use crate::ports::Reached;
 use crate::record::{Offset, TopicPartition};
 use crate::state::{Batch, Column, IndexDef, Marker, RestoreProgress, RowIndexer, RowTable, StoreError, TaskDatabase, TaskPosition};
-use crate::task::{PlannedStore, TaskPlan};
+use crate::task::{IndexLoad, PlannedStore, TaskPlan};
 
 /// How rows are written.
 enum Way {
     /// With each chunk that is read, together with the rows of those indexes that are whole; the others are made afterwards.
     Batches(Option<Box<dyn RowIndexer>>),
-    /// Collected in memory, each key once, then loaded as a file; indexes are made afterwards. For a database without a position.
-    Loads,
+    /// Collected in memory, each key once, then loaded as a file, together with the rows of the indexes that follow it; without them
+    /// indexes are made afterwards. For a database without a position.
+    Loads(Option<IndexLoad>),
 }
 
 /// A changelog that is read up to what a marker names.
@@ -52,14 +53,20 @@ impl Remaining {
     }
 
     fn from(store: &PlannedStore, position: Offset, last: Offset, has_position: bool) -> Self {
-        let way = if has_position { Way::Batches(None) } else { Way::Loads };
+        let way = if has_position { Way::Batches(None) } else { Way::Loads(None) };
         let whole = position == Offset(0);
         Remaining { store: store.clone(), position, last, whole, is_open: false, has_strangers: false, way, rows: RowTable::default() }
     }
 
-    /// Finds out which of the store's indexes must follow its rows.
-    pub(super) fn prepare(&mut self, plan: &TaskPlan, database: &TaskDatabase) -> Result<(), StoreError> {
-        let Way::Batches(indexer) = &mut self.way else { return Ok(()) };
+    /// Finds out which of the store's indexes must follow its rows. An empty database is one that no restore has left rows in.
+    pub(super) fn prepare(&mut self, plan: &TaskPlan, database: &TaskDatabase, is_empty: bool) -> Result<(), StoreError> {
+        let indexer = match &mut self.way {
+            Way::Batches(indexer) => indexer,
+            Way::Loads(indexes) => {
+                *indexes = if is_empty { IndexLoad::new(plan, &self.store, database)? } else { None };
+                return Ok(());
+            }
+        };
         if self.has_strangers {
             let others = plan.stores.iter().filter(|store| store.name != self.store.name);
             let names = others.flat_map(|store| plan.indexes_of(store).into_iter().map(|(_, index)| (store.id, index)));
@@ -114,7 +121,7 @@ impl Remaining {
 
     /// True when its rows may be collected further.
     pub(super) fn collects(&self) -> bool {
-        matches!(self.way, Way::Loads) && !self.is_read()
+        matches!(self.way, Way::Loads(_)) && !self.is_read()
     }
 
     /// True when its rows must be written now.
@@ -127,7 +134,17 @@ impl Remaining {
         // What was read beyond the target was left out.
         progress.next.insert(self.store.name.clone(), self.position.min(self.last.next()));
         match &mut self.way {
-            Way::Loads => database.load(self.store.column, &self.rows, progress)?,
+            Way::Loads(indexes) => {
+                let rows = self.rows.sorted();
+                if let Some(indexes) = indexes {
+                    indexes.follow(&rows, database)?;
+                }
+                database.load(self.store.column, &rows, progress)?;
+                if let Some(indexes) = indexes.as_ref().filter(|_| self.position > self.last) {
+                    indexes.finish(database)?;
+                    tracing::info!(changelog = %self.store.changelog, indexes = ?indexes.names(), "indexes are whole");
+                }
+            }
             Way::Batches(indexer) => database.restore(batch(self.store.column, &self.rows, indexer, database)?, progress)?,
         }
         self.rows.clear();

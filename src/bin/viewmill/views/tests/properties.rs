@@ -2,10 +2,12 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use viewmill::StoreValue as _;
 
 use super::naive::{self, Logged};
 use crate::events::Event;
 use crate::money::Language;
+use crate::topology::{created_key, status_key};
 use crate::views::orders::{Applied, fold};
 use crate::views::{Order, OrderJson, etag};
 
@@ -160,6 +162,15 @@ proptest! {
     fn a_second_delivery_of_everything_changes_nothing(topics in topics(), choices in choices()) {
         let log: Vec<Logged> = interleaved(&topics, &choices).into_iter().filter(|logged| logged.json.contains("\"version\"")).collect();
         prop_assert_eq!(folded(&log), folded(&[log.clone(), log].concat()));
+    }
+
+    #[test]
+    fn indexes_make_the_same_keys_of_what_a_restore_reads_of_a_row(topics in topics(), choices in choices()) {
+        let Some(row) = folded(&interleaved(&topics, &choices)) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        viewmill::codec::encode_body(&row, &mut bytes).unwrap();
+        let read = Order::decode_indexed(&bytes).unwrap();
+        prop_assert_eq!((status_key(&read), created_key(&read)), (status_key(&row), created_key(&row)));
     }
 
     #[test]
