@@ -18,6 +18,7 @@
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod broker;
 pub mod clock;
 pub mod codec;
 pub mod faults;
