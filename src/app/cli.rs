@@ -27,6 +27,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Processes records and answers HTTP until it is told to stop
     Run(ConfigArgs),
+    /// Runs the embedded broker alone: a single Kafka node on this machine, until it is told to stop
+    Broker(ConfigArgs),
     /// Tells all that is wrong with the configuration and the topology, and changes nothing
     Check(CheckArgs),
     /// Removes state, where a start is refused or an application shall begin anew; says what it would do, and does it with --yes

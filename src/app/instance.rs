@@ -11,6 +11,7 @@ use std::time::Duration;
 use crossbeam::channel::bounded;
 
 use super::config::{Config, Guarantee};
+use super::embedded;
 use super::former_threads::end_former_transactions;
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
@@ -33,12 +34,6 @@ use crate::topology::{Names, Topology};
 /// Why an instance cannot be started at all.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// There is no broker to talk to.
-    #[error(
-        "kafka.bootstrap_servers is not set, and this version has no embedded broker: set it in config.toml, as \
-         VIEWMILL__KAFKA__BOOTSTRAP_SERVERS, or with --set kafka.bootstrap_servers=host:port"
-    )]
-    NoBroker,
     /// A property of librdkafka is not ours to set, or unknown.
     #[error(transparent)]
     Properties(PortError),
@@ -178,9 +173,7 @@ impl Instance {
 
 /// What an instance refuses before it asks a broker.
 pub(super) fn refusals(config: &Config) -> Vec<InstanceError> {
-    let no_broker = config.kafka.bootstrap_servers.is_none().then_some(InstanceError::NoBroker);
-    let properties = kafka_settings(config, "check").check().err().map(InstanceError::Properties);
-    [no_broker, properties].into_iter().flatten().collect()
+    kafka_settings(config, "check").check().err().map(InstanceError::Properties).into_iter().collect()
 }
 
 fn identity(config: &Config, instance: InstanceId, http: SocketAddr) -> MemberIdentity {
@@ -194,9 +187,7 @@ fn identity(config: &Config, instance: InstanceId, http: SocketAddr) -> MemberId
 
 /// What all clients of an instance begin with.
 pub(super) fn kafka_settings(config: &Config, instance_id: &str) -> KafkaSettings {
-    // Where none is set the start is refused.
-    let servers = config.kafka.bootstrap_servers.as_deref().unwrap_or("localhost:9092");
-    let mut settings = KafkaSettings::new(servers, &config.application.id, instance_id);
+    let mut settings = KafkaSettings::new(embedded::servers(config), &config.application.id, instance_id);
     settings.properties = config.kafka.properties.0.clone();
     settings.session_timeout_ms = faults::number("SESSION_TIMEOUT_MS").unwrap_or(settings.session_timeout_ms);
     settings.max_poll_interval_ms = faults::number("MAX_POLL_INTERVAL_MS").unwrap_or(settings.max_poll_interval_ms);
@@ -311,7 +302,8 @@ impl Connector {
         let provisioned = provision(&self.topology, &self.names, &self.topics, &mut admin)?;
         tracing::debug!("topics are there");
         let threads = (1..=self.stream_threads).map(|thread| self.settings.for_thread(thread.to_string()));
-        let members = threads.map(|settings| KafkaMembership::prepare(&settings, &self.names.task_log())).collect::<Result<_, _>>()?;
+        let members: Vec<KafkaMembership> =
+            threads.map(|settings| KafkaMembership::prepare(&settings, &self.names.task_log())).collect::<Result<_, _>>()?;
         for (subtopology, partitions) in &provisioned.partitions {
             self.registry.set_partitions(subtopology.as_str().into(), *partitions);
         }
@@ -321,6 +313,7 @@ impl Connector {
         let tokens = TokenTable::read_or_extend(&self.names.task_log(), &wanted, &mut admin, &mut reader, &mut producer)?;
         end_former_transactions(&self.instance_dir, &self.settings, self.stream_threads)?;
         tracing::debug!("tokens are read");
+        members.iter().for_each(KafkaMembership::connect);
         let facts = ClusterFacts { cluster, topics: provisioned.topics };
         Ok(Reached { tokens, facts, members, reader })
     }

@@ -1,8 +1,10 @@
 //! The application shell: what turns a topology and routes into a program, and the only place that plugs `kafka` into `runtime`.
 
 mod application;
+mod beside;
 mod cli;
 pub mod config;
+mod embedded;
 mod exit;
 mod former_threads;
 mod instance;
@@ -19,4 +21,5 @@ mod topic_feed;
 mod topic_watch;
 
 pub use application::{Application, main};
+pub use beside::{Beside, Running, Work};
 pub use topic_feed::{FeedError, TopicFeed};

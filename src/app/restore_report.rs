@@ -27,6 +27,15 @@ impl Terminal {
         let bars = || MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         Terminal { bars: io::stderr().is_terminal().then(bars) }
     }
+
+    /// A line that is written anew again and again.
+    pub(super) fn status_line(&self) -> StatusLine {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.with_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        StatusLine { terminal: self.clone(), bar, told: None }
+    }
 }
 
 impl Write for Terminal {
@@ -40,6 +49,47 @@ impl Write for Terminal {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// See [`Terminal::status_line`].
+pub(super) struct StatusLine {
+    terminal: Terminal,
+    bar: Option<ProgressBar>,
+    /// When the log was last told, where there is no terminal.
+    told: Option<tokio::time::Instant>,
+}
+
+impl StatusLine {
+    pub(super) fn tell(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text.to_string());
+                bar.tick();
+            }
+            None if self.told.is_none_or(|told| told.elapsed() >= LOOK * LOOKS_A_LINE) => {
+                self.told = Some(tokio::time::Instant::now());
+                tracing::info!("{text}");
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn print(&self, text: &str) {
+        // Nobody reads it any more: nothing is lost.
+        let write = || _ = io::stdout().write_all(text.as_bytes());
+        match &self.terminal.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

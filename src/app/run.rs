@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beside::{Beside, Running, Work};
 use super::config::Config;
+use super::embedded::Embedded;
 use super::exit::Exit;
-use super::instance::Instance;
+use super::instance::{Instance, refusals};
 use super::restore_report::{Terminal, report};
 use crate::clock::SystemClock;
 use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes};
@@ -23,12 +25,43 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs until a signal or a fence. `routes` are the application's.
-pub(super) fn run(config: &Config, topology: Topology, terminal: Terminal, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    config: &Config,
+    topology: Topology,
+    terminal: Terminal,
+    routes: impl FnOnce(Views) -> Routes,
+    beside: Option<Beside>,
+) -> anyhow::Result<Exit> {
+    let (beside, _kept) = beside.map(|beside| (beside.work, beside.kept)).unzip();
+    refusals(config).into_iter().next().map_or(Ok(()), Err)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("http").build()?;
-    runtime.block_on(serve(config, topology, terminal, routes))
+    if config.kafka.bootstrap_servers.is_some() {
+        return runtime.block_on(serve(config, topology, terminal, routes, beside));
+    }
+    let embedded = Embedded::start(config)?;
+    let exit = runtime.block_on(serve(&embedded.configure(config), topology, terminal, routes, beside));
+    // Last: the instance has committed with its help.
+    embedded.stop();
+    exit
 }
 
-async fn serve(config: &Config, topology: Topology, terminal: Terminal, routes: impl FnOnce(Views) -> Routes) -> anyhow::Result<Exit> {
+/// Runs the embedded broker alone, until a signal.
+pub(super) fn run_broker(config: &Config) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let embedded = Embedded::start(config)?;
+    runtime.block_on(signal());
+    tracing::info!("signal: stopping the broker");
+    embedded.stop();
+    Ok(Exit::Clean)
+}
+
+async fn serve(
+    config: &Config,
+    topology: Topology,
+    terminal: Terminal,
+    routes: impl FnOnce(Views) -> Routes,
+    beside: Option<Box<dyn FnOnce(Running) -> Work>>,
+) -> anyhow::Result<Exit> {
     let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
@@ -49,6 +82,7 @@ async fn serve(config: &Config, topology: Topology, terminal: Terminal, routes: 
     let routes = routes(instance.views.clone()).and(engine_routes(engine));
     tracing::info!(%address, url = config.http.advertised_url(address), "HTTP listens");
 
+    let running = Running::new(config.http.advertised_url(address), config.clone(), &terminal);
     let reporting = tokio::spawn(report(terminal, instance.metrics.clone()));
     let metrics = instance.metrics.clone();
     let (stop_http, http_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -58,6 +92,7 @@ async fn serve(config: &Config, topology: Topology, terminal: Terminal, routes: 
     let mut serving = tokio::spawn(server.serve(routes, metrics, shutdown));
     let (exit, served) = tokio::select! {
         exit = wait_for_end(&instance) => (exit, None),
+        exit = work(beside, running) => (exit, None),
         // It ends by itself only when it cannot serve: then nothing else goes on.
         served = &mut serving => (Exit::Failure, Some(served)),
     };
@@ -85,6 +120,18 @@ async fn serve(config: &Config, topology: Topology, terminal: Terminal, routes: 
         Exit::Clean if in_error => Exit::Failure,
         exit => exit,
     })
+}
+
+/// What a command does beside the instance; never ends where there is nothing.
+async fn work(beside: Option<Box<dyn FnOnce(Running) -> Work>>, running: Running) -> Exit {
+    let Some(begin) = beside else { return std::future::pending().await };
+    match begin(running).await {
+        Ok(()) => Exit::Clean,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "cannot go on");
+            Exit::Failure
+        }
+    }
 }
 
 fn describe(topology: &Topology, format: TopologyFormat) -> TopologyText {

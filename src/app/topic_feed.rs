@@ -35,9 +35,6 @@ pub enum FeedError {
 impl TopicFeed {
     /// Makes the topics (names without prefix) that are missing, if the configuration says so.
     pub fn open(config: &Config, topics: &[&str]) -> Result<Self, FeedError> {
-        if config.kafka.bootstrap_servers.is_none() {
-            return Err(InstanceError::NoBroker.into());
-        }
         let settings = kafka_settings(config, "feed");
         settings.check().map_err(InstanceError::Properties)?;
         let names = Names::new(&config.application.id, &config.application.topic_prefix);
@@ -74,7 +71,7 @@ impl TopicFeed {
     }
 
     /// Waits until all records are on the brokers.
-    pub fn finish(self) -> Result<(), FeedError> {
+    pub fn flush(&self) -> Result<(), FeedError> {
         self.writer.flush(FLUSH_WITHIN)?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! `config default` and the messages about unknown keys are made from it.
 
 use super::values::{self, Parsed};
-use super::{Config, Guarantee, LogFormat};
+use super::{Config, Fsync, Guarantee, LogFormat};
 
 /// What holds when nothing is set.
 pub(super) enum DefaultValue {
@@ -93,6 +93,16 @@ pub(super) const KEYS: &[Key] = &[
         doc: "Where the embedded broker keeps its logs.",
         default: Text("./viewmill-data/broker"),
         set: |c, v| values::directory(v).map(|path| c.broker.data_dir = path),
+        quoted: true,
+    },
+    Key {
+        name: "broker.fsync",
+        doc: "When it writes to disk for good: interval (within a second; ends of transactions at once), always (before each answer) or never.",
+        default: Text("interval"),
+        set: |c, v| {
+            let words = [("interval", Fsync::Interval), ("always", Fsync::Always), ("never", Fsync::Never)];
+            values::one_of(v, &words).map(|fsync| c.broker.fsync = fsync)
+        },
         quoted: true,
     },
     Key {

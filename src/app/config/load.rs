@@ -9,7 +9,7 @@ use super::fault::{ConfigFault, ConfigFaults, Origin};
 use super::file::{self, Given};
 use super::keys::{KEYS, Key, POISON_POLICY, is_section};
 use super::{
-    ApplicationConfig, BrokerConfig, Config, Guarantee, HttpConfig, KafkaConfig, LogConfig, LogFormat, ProcessingConfig, Properties,
+    ApplicationConfig, BrokerConfig, Config, Fsync, Guarantee, HttpConfig, KafkaConfig, LogConfig, LogFormat, ProcessingConfig, Properties,
     Setting, StateConfig, TopicsConfig, edit_distance, environment, flags, properties, values,
 };
 use crate::runtime::step::PoisonPolicy;
@@ -235,7 +235,7 @@ fn blank() -> Config {
     Config {
         application: ApplicationConfig { id: String::new(), instance_id: None, state_dir: PathBuf::new(), topic_prefix: String::new() },
         kafka: KafkaConfig { bootstrap_servers: None, properties: Properties::default() },
-        broker: BrokerConfig { listen: nowhere, data_dir: PathBuf::new() },
+        broker: BrokerConfig { listen: nowhere, data_dir: PathBuf::new(), fsync: Fsync::Interval },
         topics: TopicsConfig { create: true, partitions: 0, replication_factor: None },
         processing: ProcessingConfig {
             guarantee: Guarantee::ExactlyOnce,

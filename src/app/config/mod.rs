@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use crate::broker::Fsync;
 pub use crate::runtime::step::Guarantee;
 use crate::runtime::step::PoisonPolicy;
 
@@ -86,6 +87,8 @@ pub struct BrokerConfig {
     pub listen: SocketAddr,
     /// Where it keeps its logs.
     pub data_dir: PathBuf,
+    /// When what it takes is on disk.
+    pub fsync: Fsync,
 }
 
 /// `[topics]`: how topics are made that are missing.

@@ -255,6 +255,7 @@ properties.\"linger.ms\" = \"5\"  # --set kafka.properties.linger.ms
 [broker]
 listen = \"127.0.0.1:19092\"  # default
 data_dir = \"./viewmill-data/broker\"  # default
+fsync = \"interval\"  # default
 
 [topics]
 create = true  # default

@@ -20,7 +20,6 @@ use std::path::Path;
 use self::in_kafka::{InKafka, KafkaSide};
 use super::cli::ResetArgs;
 use super::config::Config;
-use super::instance::InstanceError;
 use crate::kafka::GroupMember;
 use crate::state::{DirectoryLock, LocalState, LocalTask, StoreError};
 use crate::topology::Topology;
@@ -52,7 +51,6 @@ fn list(members: &[GroupMember]) -> String {
 /// Says what would be done, or does it.
 pub(super) fn reset(config: &Config, topology: &Topology, args: &ResetArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut kafka = match args.application {
-        true if config.kafka.bootstrap_servers.is_none() => return Err(InstanceError::NoBroker.into()),
         true => Some(InKafka::connect(config, topology)?),
         false => None,
     };

@@ -56,7 +56,7 @@ pub fn run(config: &Config, options: SampleOptions) -> anyhow::Result<()> {
         }
         progress.tell(events);
     }
-    feed.finish()?;
+    feed.flush()?;
     progress.end(events, started.elapsed());
     let mut out = std::io::stdout().lock();
     named.iter().try_for_each(|id| writeln!(out, "order {id}"))?;

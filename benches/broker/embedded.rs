@@ -1,0 +1,66 @@
+//! `viewmill broker` as a process that is measured.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Fallible;
+
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// Clock ticks in a second of /proc's CPU times; Linux has had 100 for all programs since long.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A broker with a directory of its own, which goes with it.
+pub struct Embedded {
+    /// `host:port`.
+    pub address: String,
+    process: Child,
+    directory: tempfile::TempDir,
+}
+
+impl Embedded {
+    pub fn start() -> Fallible<Embedded> {
+        let directory = tempfile::Builder::new().prefix("viewmill-bench.").tempdir()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_viewmill"));
+        command
+            .args(["broker", "--set", "broker.listen=127.0.0.1:0", "--set"])
+            .arg(format!("broker.data_dir={}", directory.path().join("data").display()))
+            .current_dir(directory.path())
+            .stderr(Stdio::null());
+        let process = command.spawn()?;
+        let mut embedded = Embedded { address: String::new(), process, directory };
+        let deadline = Instant::now() + START_WITHIN;
+        while embedded.address.is_empty() {
+            if Instant::now() >= deadline {
+                return Err("the embedded broker does not start".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            let written = fs::read_to_string(embedded.directory.path().join("data/broker.addr")).unwrap_or_default();
+            embedded.address = written.trim().to_owned();
+        }
+        Ok(embedded)
+    }
+
+    /// User and system time of the process.
+    pub fn cpu_seconds(&self) -> Fallible<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: f64 = [11, 12].into_iter().filter_map(|at| fields.get(at)?.parse::<f64>().ok()).sum();
+        Ok(ticks / TICKS_PER_SECOND)
+    }
+
+    /// A line of /proc's status in KiB.
+    pub fn status_kib(&self, name: &str) -> Fallible<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).ok_or("no such line")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
