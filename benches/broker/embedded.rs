@@ -1,15 +1,13 @@
 //! `viewmill broker` as a process that is measured.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Fallible;
+use super::{Fallible, proc};
 
 const START_WITHIN: Duration = Duration::from_secs(10);
-
-/// Clock ticks in a second of /proc's CPU times; Linux has had 100 for all programs since long.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A broker with a directory of its own, which goes with it.
 pub struct Embedded {
@@ -42,19 +40,18 @@ impl Embedded {
         Ok(embedded)
     }
 
+    fn proc(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.process.id()))
+    }
+
     /// User and system time of the process.
     pub fn cpu_seconds(&self) -> Fallible<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: f64 = [11, 12].into_iter().filter_map(|at| fields.get(at)?.parse::<f64>().ok()).sum();
-        Ok(ticks / TICKS_PER_SECOND)
+        proc::cpu_seconds(&self.proc("stat"))
     }
 
     /// A line of /proc's status in KiB.
-    pub fn status_kib(&self, name: &str) -> Fallible<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).ok_or("no such line")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    pub fn status_kib(&self, field: &str) -> Fallible<u64> {
+        proc::status_kib(&self.proc("status"), field)
     }
 }
 

@@ -11,6 +11,8 @@
 #![allow(clippy::disallowed_methods)]
 
 mod embedded;
+#[path = "../process/proc.rs"]
+mod proc;
 
 use std::time::{Duration, Instant};
 

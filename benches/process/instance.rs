@@ -5,6 +5,9 @@
 // Each bench needs a part of it.
 #![allow(dead_code)]
 
+#[path = "proc.rs"]
+mod proc;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,9 +16,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_viewmill");
-
-/// Clock ticks in a second of /proc's CPU times; Linux has had 100 for all programs since long.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 const GIVE_UP: Duration = Duration::from_secs(600);
 
@@ -181,13 +181,11 @@ impl Instance {
     }
 
     pub fn cpu_seconds(&self) -> Fallible<f64> {
-        stat_cpu_seconds(&self.proc("stat"))
+        proc::cpu_seconds(&self.proc("stat"))
     }
 
     pub fn status_kib(&self, field: &str) -> Fallible<u64> {
-        let status = fs::read_to_string(self.proc("status"))?;
-        let line = status.lines().find(|line| line.starts_with(field)).ok_or("no such field")?;
-        Ok(line.split_whitespace().nth(1).ok_or("no value")?.parse()?)
+        proc::status_kib(&self.proc("status"), field)
     }
 
     /// The threads that took CPU, those of one name together, most first.
@@ -196,7 +194,7 @@ impl Instance {
         for entry in fs::read_dir(self.proc("task"))? {
             let path = entry?.path();
             let name = fs::read_to_string(path.join("comm"))?.trim().to_string();
-            let seconds = stat_cpu_seconds(&path.join("stat"))?;
+            let seconds = proc::cpu_seconds(&path.join("stat"))?;
             match sums.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum += seconds,
                 None => sums.push((name, seconds)),
@@ -217,15 +215,7 @@ impl Drop for Instance {
 
 /// The CPU time of this process itself.
 pub fn own_cpu_seconds() -> Fallible<f64> {
-    stat_cpu_seconds(Path::new("/proc/self/stat"))
-}
-
-fn stat_cpu_seconds(path: &Path) -> Fallible<f64> {
-    let stat = fs::read_to_string(path)?;
-    // Behind the name, which may hold anything but a last ')': state is field 3, user and system time are 14 and 15.
-    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name")?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at - 3).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    Ok((ticks(14) + ticks(15)) / TICKS_PER_SECOND)
+    proc::cpu_seconds(Path::new("/proc/self/stat"))
 }
 
 fn value(line: &str) -> f64 {

@@ -78,12 +78,9 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Locks the state directory and begins to reach Kafka, for as long as that takes. `http` is where its server listens: it goes
+    /// Of a configuration without [`refusals`]. Locks the state directory and begins to reach Kafka, for as long as that takes. `http` is where its server listens: it goes
     /// into the lock, for the message that a second process gets, and to the other members.
     pub fn start(config: &Config, topology: Topology, http: SocketAddr) -> Result<Instance, InstanceError> {
-        if let Some(refusal) = refusals(config).into_iter().next() {
-            return Err(refusal);
-        }
         let application = &config.application;
         let holder = format!("process {} (http {http})", std::process::id());
         let budget = MemoryBudget::new(config.state.memory_mib as usize);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cli::viewmill;
-use crate::support::{Instance, LOOK_INTERVAL, PATIENCE, Run, eventually_served};
+use crate::support::{Instance, LOOK_INTERVAL, PATIENCE, Run, eventually_served, send_signal};
 
 /// Nothing of Kafka is configured; the port is a free one.
 const EMBEDDED: [(&str, &str); 2] = [("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", ""), ("VIEWMILL__BROKER__LISTEN", "127.0.0.1:0")];
@@ -104,8 +104,7 @@ fn the_demo_serves_orders_and_leaves_nothing_behind() {
             assert!(demo.try_wait().unwrap().is_none() && Instant::now() < deadline, "it writes no events");
             thread::sleep(LOOK_INTERVAL);
         }
-        let status = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", demo.id())).status().unwrap();
-        assert!(status.success());
+        assert!(send_signal(demo.id(), "TERM"));
         let ended = demo.wait().unwrap();
         assert!(ended.success(), "{ended}");
     }

@@ -1,13 +1,12 @@
 //! A workload: what is produced, which program processes it, and whether what it made is right.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::support::run::Background;
-use crate::support::{Instance, PATIENCE, Run, eventually_served};
+use crate::support::{Instance, PATIENCE, Run, eventually_served, send_signal};
 use crate::{ORDERS, TOPOLOGIES};
 
 /// How long a drained instance may take to end.
@@ -85,8 +84,8 @@ impl Workload {
     /// The faults are over: waits for the last record.
     pub fn finish_producing(&mut self) {
         let producing = self.producing.take().expect("it has begun");
-        // The shell's own kill: a machine may lack the program. One that has ended has nothing left to write.
-        let _ = Command::new("sh").arg("-c").arg(format!("kill -TERM {} 2>/dev/null", producing.0.id())).status();
+        // One that has ended has nothing left to write.
+        send_signal(producing.0.id(), "TERM");
         producing.finish();
     }
 

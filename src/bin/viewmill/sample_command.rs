@@ -11,11 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use viewmill::app::TopicFeed;
 use viewmill::app::config::Config;
 
-use crate::sample::SampleOrders;
+use crate::sample::{SAMPLE_START_MS, SampleOrders};
 use crate::topology::EVENT_TOPICS;
-
-/// When the first order of every sample arrives: 2026-01-01T00:00:00Z. The same seed gives the same bytes.
-const START_MS: i64 = 1_767_225_600_000;
 
 /// How many orders are named on standard output.
 const NAMED: usize = 10;
@@ -43,7 +40,7 @@ pub fn run(config: &Config, options: SampleOptions) -> anyhow::Result<()> {
     let progress = Progress::new(options);
     let started = Instant::now();
     let (mut events, mut named) = (0_u64, BTreeSet::new());
-    for event in SampleOrders::new(options.seed, options.count, START_MS) {
+    for event in SampleOrders::new(options.seed, options.count, SAMPLE_START_MS) {
         if options.rate > 0 {
             let due = started + Duration::from_secs_f64(events as f64 / options.rate as f64);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));

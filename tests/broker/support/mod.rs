@@ -10,7 +10,7 @@ mod watcher;
 
 pub use expected::{Expected, Fold, differences, eventually_served};
 pub use http::HttpClient;
-pub use instance::Instance;
+pub use instance::{Instance, send_signal};
 pub use prometheus::{Prometheus, faults_by_promtool, free_address};
 pub use run::{Run, bootstrap};
 pub use views::{ExpectedViews, Page};

@@ -15,11 +15,8 @@ use viewmill::app::config::Config;
 use viewmill::app::{Beside, Running, TopicFeed};
 
 use self::client::Client;
-use crate::sample::SampleOrders;
+use crate::sample::{SAMPLE_START_MS, SampleOrders};
 use crate::topology::EVENT_TOPICS;
-
-/// When the first order arrives: 2026-01-01T00:00:00Z, as in every sample.
-const START_MS: i64 = 1_767_225_600_000;
 
 /// More orders than anyone waits for.
 const ORDERS: u64 = 10_000_000;
@@ -139,7 +136,7 @@ impl Feed {
     /// Goes on where the demo before it stopped.
     fn open(options: &DemoOptions, dir: &Path, config: &Config) -> anyhow::Result<Feed> {
         let written: u64 = fs::read_to_string(dir.join(EVENTS_FILE)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        let mut orders = SampleOrders::new(options.seed, ORDERS, START_MS);
+        let mut orders = SampleOrders::new(options.seed, ORDERS, SAMPLE_START_MS);
         let before = orders.by_ref().take(written as usize);
         let order = before.fold(None, |first, event| first.or((event.topic == EVENT_TOPICS[0]).then_some(event.key)));
         Ok(Feed { topics: TopicFeed::open(config, &EVENT_TOPICS)?, orders, written, order })

@@ -15,6 +15,9 @@ use fastrand::Rng;
 
 use self::life::Life;
 
+/// When the first order of every sample arrives: 2026-01-01T00:00:00Z. The same seed gives the same bytes.
+pub const SAMPLE_START_MS: i64 = 1_767_225_600_000;
+
 const HOUR_MS: i64 = 3_600_000;
 
 /// Room is left after it for the orders that follow: four digits of a year are all that JSON can tell.

@@ -1,6 +1,7 @@
 //! All topics of a broker, in one directory.
 
 mod keeper;
+mod known_topics;
 mod lock;
 mod names;
 mod open;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::segment::OpenFiles;
 use super::{LogError, LogSettings, PartitionLog, TopicConfig};
 use keeper::Keeper;
+use known_topics::KnownTopics;
 use lock::DirectoryLock;
 use topic_file::TopicFile;
 
@@ -34,7 +36,7 @@ struct Shared {
     dir: PathBuf,
     settings: Arc<LogSettings>,
     files: Arc<OpenFiles>,
-    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    topics: RwLock<KnownTopics>,
     /// One change of topics at a time.
     changing: Mutex<()>,
 }
@@ -154,12 +156,12 @@ impl Logs {
 
     /// A topic by name.
     pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
-        self.shared.topics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.shared.known().named(name).cloned()
     }
 
     /// A topic by id.
     pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
-        self.shared.topics.read().unwrap_or_else(PoisonError::into_inner).values().find(|topic| topic.id == id).cloned()
+        self.shared.known().with_id(id).cloned()
     }
 
     /// A partition's log.
@@ -188,7 +190,7 @@ impl Logs {
     #[cfg(test)]
     pub(super) fn abandon(self) {
         drop(self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.shared.topics_mut().clear();
+        *self.shared.topics_mut() = KnownTopics::default();
     }
 
     fn existing(&self, name: &str) -> Result<Arc<Topic>, LogError> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 
+use super::known_topics::KnownTopics;
 use super::topic_file::TopicFile;
 use super::{Shared, Topic};
 use crate::broker::log::segment::OpenFiles;
@@ -36,8 +37,9 @@ impl Shared {
         let files = OpenFiles::new(settings.max_open_segments);
         let dir = dir.to_owned();
         let shared = Shared { dir, settings: Arc::new(settings), files, topics: RwLock::default(), changing: Mutex::default() };
-        let topics = shared.recover()?;
-        *shared.topics_mut() = topics;
+        for topic in shared.recover()?.into_values() {
+            shared.put(topic);
+        }
         Ok(shared)
     }
 
@@ -155,14 +157,18 @@ impl Shared {
     }
 
     pub(super) fn put(&self, topic: Arc<Topic>) {
-        self.topics_mut().insert(topic.name.clone(), topic);
+        self.topics_mut().put(topic);
     }
 
     pub(super) fn topics(&self) -> Vec<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.known().all().cloned().collect()
     }
 
-    pub(super) fn topics_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Topic>>> {
+    pub(super) fn known(&self) -> RwLockReadGuard<'_, KnownTopics> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn topics_mut(&self) -> RwLockWriteGuard<'_, KnownTopics> {
         self.topics.write().unwrap_or_else(PoisonError::into_inner)
     }
 
