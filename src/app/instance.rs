@@ -75,6 +75,7 @@ pub struct Instance {
     members_thread: Arc<Mutex<Option<MembersThread>>>,
     connector: JoinHandle<()>,
     fenced: Arc<AtomicBool>,
+    directory: StateDirectory,
 }
 
 impl Instance {
@@ -120,7 +121,7 @@ impl Instance {
             metrics: metrics.clone(),
             fenced: fenced.clone(),
             stop: stop.clone(),
-            directory,
+            directory: directory.clone(),
             budget,
             registry,
             settings,
@@ -129,7 +130,7 @@ impl Instance {
         };
         open_ahead(&connector.directory, &connector.topology, &connector.names)?;
         let connector = thread::Builder::new().name("connect".into()).spawn(move || connector.run())?;
-        Ok(Instance { status, metrics, views, members, stop, threads, members_thread, connector, fenced })
+        Ok(Instance { status, metrics, views, members, stop, threads, members_thread, connector, fenced, directory })
     }
 
     /// True when another process runs with this instance's id.
@@ -151,6 +152,8 @@ impl Instance {
         };
         // Last: until here it tells the others of each task that it lets go.
         let farewell = self.members_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(MembersThread::stop);
+        // By now the tasks are others', who wait for nothing here.
+        self.directory.flush();
         stopped && farewell
     }
 

@@ -26,6 +26,11 @@ pub trait Database: Send + Sync {
     /// Removes all rows of a column. Not atomic: who does it must be able to do it again.
     fn clear(&self, column: Column) -> Result<(), StoreError>;
 
+    /// Writes what is in memory and in the log into files, so that who opens the database next has nothing to replay. Waits for it.
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// What the database holds at this moment; later writes do not show.
     fn snapshot(&self) -> Box<dyn Snapshot + '_>;
 

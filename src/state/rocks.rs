@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, Options, ReadOptions, ReadTier,
-    SnapshotWithThreadMode, WriteBatch, WriteBufferManager, properties,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind, FlushOptions, Options, ReadOptions,
+    ReadTier, SnapshotWithThreadMode, WriteBatch, WriteBufferManager, properties,
 };
 
 use super::damage::{damage_of, is_orphaned, torn_manifest};
@@ -252,6 +252,11 @@ impl Database for RocksDatabase {
         self.db.delete_cf(family, last).map_err(failed)
     }
 
+    fn flush(&self) -> Result<(), StoreError> {
+        let families: Vec<_> = self.names.iter().filter_map(|name| self.db.cf_handle(name)).collect();
+        self.db.flush_cfs_opt(&families, &FlushOptions::default()).map_err(|e| self.failed("flush", &e))
+    }
+
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
         Box::new(RocksSnapshot { database: self, snapshot: self.db.snapshot() })
     }
@@ -358,6 +363,33 @@ mod tests {
         let options = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("OPTIONS-")).max().unwrap();
         let options = fs::read_to_string(options).unwrap();
         assert!(options.contains(&format!("rocksdb_version={ROCKSDB_VERSION}\n")), "{}", &options[..400]);
+        drop(database);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_was_flushed_is_in_files_and_no_log_is_left_to_replay() {
+        let directory = std::env::temp_dir().join(format!("viewmill-rocks-{}", uuid::Uuid::new_v4()));
+        let disk = RocksDisk::new(&directory, MemoryBudget::new(16)).unwrap();
+        let columns = ["rows@1".to_string(), "others@1".to_string()];
+        let database = disk.open("t_0", &columns).unwrap();
+        let mut batch = Batch::default();
+        (0..100_u8).for_each(|key| batch.put(Column(1), &[key], b"row"));
+        batch.put(Column::META, b"position", b"7");
+        database.write(&batch).unwrap();
+        let log_bytes = || -> u64 {
+            let files = fs::read_dir(directory.join("t_0/1")).unwrap().map(|file| file.unwrap());
+            files.filter(|file| file.path().extension().is_some_and(|name| name == "log")).map(|file| file.metadata().unwrap().len()).sum()
+        };
+        assert!(log_bytes() > 0);
+        database.flush().unwrap();
+        drop(database);
+        assert_eq!(log_bytes(), 0);
+        let database = disk.open("t_0", &columns).unwrap();
+        let mut rows = 0;
+        (0..100_u8).for_each(|key| rows += usize::from(database.get(Column(1), &[key], &mut |row| assert_eq!(row, b"row")).unwrap()));
+        assert_eq!(rows, 100);
+        assert!(database.get(Column::META, b"position", &mut |row| assert_eq!(row, b"7")).unwrap());
         drop(database);
         fs::remove_dir_all(directory).unwrap();
     }
