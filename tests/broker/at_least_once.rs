@@ -18,7 +18,7 @@ fn killed_at_random_moments_and_on_its_disk_each_event_counts_once() {
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
     let run = Run::new("alo-kill");
-    let mut producing = run.begin_producing(10_000, seed, Some(2_500));
+    let mut producing = run.begin_producing(10_000, seed, Some(800));
     let mut instance = Instance::start(&run, "a", &[PLAIN]);
     let mut at_work = 0;
     for _ in 0..10 {
@@ -29,7 +29,7 @@ fn killed_at_random_moments_and_on_its_disk_each_event_counts_once() {
         instance.kill();
         instance = Instance::start(&run, "a", &[PLAIN]);
     }
-    producing.finish();
+    producing.finish_at_once();
     println!("{at_work} of 10 kills while events came");
     assert!(at_work >= 5, "kills of an idle instance show little: produce more, or more slowly");
     let expected = run.fold();
@@ -75,7 +75,7 @@ fn stopped_killed_and_without_its_disk_no_event_is_lost() {
 #[test]
 fn the_guarantee_may_change_both_ways_and_the_state_stays() {
     let run = Run::new("alo-switch");
-    let mut producing = run.begin_producing(12_000, seed(), Some(2_500));
+    let mut producing = run.begin_producing(12_000, seed(), Some(800));
     let mut instance = Instance::start(&run, "a", &[EXACT]);
     let mut while_it_runs = 0;
     for (at, guarantee) in [PLAIN, EXACT, PLAIN, EXACT].into_iter().enumerate() {
@@ -92,7 +92,7 @@ fn the_guarantee_may_change_both_ways_and_the_state_stays() {
     }
     assert!(while_it_runs >= 2, "changes while nothing happens show little");
     instance.wait_ready();
-    producing.finish();
+    producing.finish_at_once();
     let expected = run.fold();
     eventually_served(&expected, &mut [&mut instance], PATIENCE);
     for decision in ["restore", "set_aside", "refused"] {

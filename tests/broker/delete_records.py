@@ -4,8 +4,9 @@ Prints how many offsets that were.
 """
 
 import argparse
+import time
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 
@@ -31,8 +32,18 @@ def main() -> None:
             future.result(timeout=20)
 
     set_policy("compact,delete")
-    for future in admin.delete_records(ends).values():
-        future.result(timeout=20)
+    # The controller has answered; the broker that holds the partitions learns of the policy a little later.
+    deadline = time.monotonic() + 20
+    for end in ends:
+        while True:
+            try:
+                for future in admin.delete_records([end]).values():
+                    future.result(timeout=20)
+                break
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.POLICY_VIOLATION or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
     set_policy("compact")
     print(sum(end.offset for end in ends))
 

@@ -49,7 +49,7 @@ fn killed_at_random_moments_each_event_counts_once() {
         instance.kill();
         instance = Instance::start(&run, "a", &[]);
     }
-    producing.finish();
+    producing.finish_at_once();
     println!("{at_work} of 10 kills while events came");
     assert!(at_work >= 5, "kills of an idle instance show little: produce more, or more slowly");
     let expected = run.fold();

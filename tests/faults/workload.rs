@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::support::run::Background;
-use crate::support::{Instance, PATIENCE, Run, eventually_served, send_signal};
+use crate::support::{Instance, PATIENCE, Run, eventually_served};
 use crate::{ORDERS, TOPOLOGIES};
 
 /// How long a drained instance may take to end.
@@ -83,10 +83,7 @@ impl Workload {
 
     /// The faults are over: waits for the last record.
     pub fn finish_producing(&mut self) {
-        let producing = self.producing.take().expect("it has begun");
-        // One that has ended has nothing left to write.
-        send_signal(producing.0.id(), "TERM");
-        producing.finish();
+        self.producing.take().expect("it has begun").finish_at_once();
     }
 
     /// Starts an instance with this workload's settings and these.

@@ -48,12 +48,12 @@ impl Expected {
 
     /// True when this instance answers as it should.
     pub fn is_served(&self, instance: &mut Instance) -> bool {
-        self.differences(&mut [instance]).is_empty()
+        matches!(self.answered(&mut [instance]), Answered::Right)
     }
 
-    /// Asks for the order and names each difference; empty when all is as it should be. Of several instances the first that knows
-    /// decides: 307 and 503 mean that the order is somebody else's, or not yet restored.
-    fn differences(&self, instances: &mut [&mut Instance]) -> Vec<String> {
+    /// Asks for the order. Of several instances the first that knows decides: 307 and 503 mean that the order is somebody else's, or not yet
+    /// restored.
+    pub fn answered(&self, instances: &mut [&mut Instance]) -> Answered {
         let path = format!("/api/orders/{}", self.order_id);
         let mut refusals = Vec::new();
         for instance in instances {
@@ -68,7 +68,7 @@ impl Expected {
                     continue;
                 }
             };
-            return match (&self.order, response.status) {
+            let found = match (&self.order, response.status) {
                 (None, 404) => Vec::new(),
                 (Some(order), 200) => {
                     let mut found = differences(order.get(), &response.body);
@@ -79,9 +79,20 @@ impl Expected {
                 }
                 (order, status) => vec![format!("expected {}, served {status} {}", if order.is_some() { 200 } else { 404 }, response.body)],
             };
+            return if found.is_empty() { Answered::Right } else { Answered::Wrong(found.join("; ")) };
         }
-        refusals
+        Answered::Refused(refusals.join("; "))
     }
+}
+
+/// What was answered to the question for an order.
+pub enum Answered {
+    /// What the log demands.
+    Right,
+    /// Something else; each difference.
+    Wrong(String),
+    /// Nothing, by each instance that was asked.
+    Refused(String),
 }
 
 /// Asks until every order is served as expected.
@@ -91,27 +102,47 @@ impl Expected {
 pub fn eventually_served(expected: &[Expected], instances: &mut [&mut Instance], patience: Duration) {
     assert!(!expected.is_empty(), "an empty expectation proves nothing");
     let mut open: Vec<&Expected> = expected.iter().collect();
-    let mut deadline = Instant::now() + patience;
+    until_empty(patience, |shown| {
+        open.retain(|order| !matches!(order.answered(instances), Answered::Right));
+        (open.len(), shown.then(|| told(&open, instances)))
+    });
+    // One that was right early may have been made wrong since; one that moves meanwhile is asked for again.
+    let mut open: Vec<&Expected> = expected.iter().collect();
+    until_empty(patience, |shown| {
+        open.retain(|order| match order.answered(instances) {
+            Answered::Right => false,
+            Answered::Wrong(found) => panic!("order {} was right and is no longer: {found}", order.order_id),
+            Answered::Refused(_) => true,
+        });
+        (open.len(), shown.then(|| told(&open, instances)))
+    });
+}
+
+/// Looks at what is left until nothing is; `look` answers how many are left, and their faults when they are to be shown.
+///
+/// # Panics
+/// When nothing changed within `patience`.
+fn until_empty(patience: Duration, mut look: impl FnMut(bool) -> (usize, Option<String>)) {
+    let (mut left, mut deadline) = (usize::MAX, Instant::now() + patience);
     loop {
-        let before = open.len();
-        open.retain(|order| !order.differences(instances).is_empty());
-        if open.is_empty() {
-            break;
-        }
-        if open.len() < before {
-            deadline = Instant::now() + patience;
-        } else if Instant::now() > deadline {
-            let shown: Vec<String> =
-                open.iter().take(5).map(|order| format!("{}: {}", order.order_id, order.differences(instances).join("; "))).collect();
-            panic!("{} of {} orders are not served as the log demands:\n{}", open.len(), expected.len(), shown.join("\n"));
+        let late = Instant::now() > deadline;
+        match look(late) {
+            (0, _) => return,
+            (now, _) if now < left => (left, deadline) = (now, Instant::now() + patience),
+            (now, Some(faults)) => panic!("{now} orders are not served as the log demands:\n{faults}"),
+            _ => {}
         }
         thread::sleep(LOOK_INTERVAL);
     }
-    // One that was right early may have been made wrong since.
-    let spoilt = expected.iter().find_map(|order| Some((order, order.differences(instances))).filter(|(_, found)| !found.is_empty()));
-    if let Some((order, found)) = spoilt {
-        panic!("order {} was right and is no longer: {}", order.order_id, found.join("; "));
-    }
+}
+
+/// What the first few are answered with.
+fn told(open: &[&Expected], instances: &mut [&mut Instance]) -> String {
+    let shown = open.iter().take(5).map(|order| match order.answered(instances) {
+        Answered::Right => format!("{}: right by now", order.order_id),
+        Answered::Wrong(found) | Answered::Refused(found) => format!("{}: {found}", order.order_id),
+    });
+    shown.collect::<Vec<_>>().join("\n")
 }
 
 /// Where two JSON texts differ; the order of members does not count, and numbers are compared by their digits: 1.50 is 1.5, and nothing

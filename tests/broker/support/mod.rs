@@ -8,7 +8,7 @@ pub mod run;
 mod views;
 mod watcher;
 
-pub use expected::{Expected, Fold, differences, eventually_served};
+pub use expected::{Answered, Expected, Fold, differences, eventually_served};
 pub use http::HttpClient;
 pub use instance::{Instance, send_signal};
 pub use prometheus::{Prometheus, faults_by_promtool, free_address};

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Expected, ExpectedViews, Fold, LOOK_INTERVAL, PATIENCE};
+use super::{Expected, ExpectedViews, Fold, LOOK_INTERVAL, PATIENCE, send_signal};
 
 /// Where Kafka answers, `host:port`.
 ///
@@ -150,6 +150,16 @@ impl Background {
     /// True until it ends.
     pub fn runs(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
+    }
+
+    /// What it still has to write comes at once, however slowly it was to come: the faults are over.
+    ///
+    /// # Panics
+    /// When it failed.
+    pub fn finish_at_once(self) {
+        // One that has ended has nothing left to write.
+        send_signal(self.0.id(), "TERM");
+        self.finish();
     }
 
     /// Waits for its end; it sets its own deadlines.
