@@ -49,7 +49,9 @@ pub fn application() -> KafkaSettings {
 /// Makes a topic of the application and answers its name.
 pub fn topic(settings: &KafkaSettings, name: &str, partitions: i32) -> String {
     let name = format!("{}.{name}", settings.application_id);
-    let topic = NewTopic { name: name.clone(), partitions, replication_factor: None, settings: Vec::new() };
+    // Some records are of 1970: a broker that looks at their age removes them.
+    let settings_of_topic = vec![("retention.ms".to_owned(), "-1".to_owned())];
+    let topic = NewTopic { name: name.clone(), partitions, replication_factor: None, settings: settings_of_topic };
     KafkaAdmin::new(settings).unwrap().create_topic(&topic).unwrap();
     name
 }
