@@ -118,6 +118,7 @@ impl Courier {
         match self.read() {
             Ok(()) => {
                 self.pause = RETRY.0;
+                self.status.set_rival(self.members.has_rival());
                 let settled = self.status.state() == InstanceState::Running;
                 if self.orphans.look(settled, &self.members.rows(), self.clock.monotonic()) {
                     self.status.request_rejoin();

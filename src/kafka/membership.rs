@@ -41,6 +41,7 @@ pub struct KafkaMembership {
     group: String,
     task_log: String,
     leaving: bool,
+    settings: KafkaSettings,
 }
 
 impl KafkaMembership {
@@ -62,7 +63,7 @@ impl KafkaMembership {
         let made = settings.membership().create_with_context(context);
         let consumer: Arc<BaseConsumer<Rebalances>> = Arc::new(made.map_err(|error| from_kafka(JOIN, &group, &error))?);
         let queue = Queue::consumer(&consumer).ok_or_else(|| PortError::new(PortErrorClass::Fatal, JOIN, "the consumer has no queue"))?;
-        Ok(KafkaMembership { queue, consumer, group, task_log: task_log.to_string(), leaving: false })
+        Ok(KafkaMembership { queue, consumer, group, task_log: task_log.to_string(), leaving: false, settings: settings.clone() })
     }
 
     /// Waits a while until the group's coordinator can be spoken to, and the task log is known. Members that are connected and then begin
@@ -173,6 +174,11 @@ impl Membership for KafkaMembership {
     fn rejoin(&mut self) -> Result<(), PortError> {
         self.leaving = false;
         self.consumer.subscribe(&[&self.task_log]).map_err(|error| from_kafka("join the group again", &self.group, &error))
+    }
+
+    fn renew(&mut self) -> Result<(), PortError> {
+        *self = KafkaMembership::join(&self.settings, &self.task_log)?;
+        Ok(())
     }
 
     fn is_current(&self, generation: &Generation) -> bool {

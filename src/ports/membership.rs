@@ -75,6 +75,9 @@ pub trait Membership: Send {
     /// Begins to join again, after having left.
     fn rejoin(&mut self) -> Result<(), PortError>;
 
+    /// Begins anew, as a client that the group does not know: after it has fenced this one.
+    fn renew(&mut self) -> Result<(), PortError>;
+
     /// False when the client is known to have gone on to another generation in the background: under this one nothing can be committed
     /// any more. Quick, asks no broker.
     fn is_current(&self, generation: &Generation) -> bool;

@@ -63,6 +63,7 @@ struct Inner {
     joined: bool,
     stopping: bool,
     rejoin: bool,
+    rival: bool,
     /// By thread; `None` until the thread has its first assignment.
     threads: BTreeMap<String, Option<Vec<TaskRow>>>,
     /// By thread.
@@ -145,6 +146,16 @@ impl InstanceStatus {
     /// Whether a rejoin was requested; true once a request.
     pub fn take_rejoin(&self) -> bool {
         std::mem::take(&mut self.lock().rejoin)
+    }
+
+    /// Whether another living process with this instance's id is heard of.
+    pub fn set_rival(&self, is_heard: bool) {
+        self.lock().rival = is_heard;
+    }
+
+    /// As it was last told.
+    pub fn has_rival(&self) -> bool {
+        self.lock().rival
     }
 
     /// It has been told to stop.

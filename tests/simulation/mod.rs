@@ -6,6 +6,7 @@
 mod application;
 mod at_least_once;
 mod disk;
+mod fencing;
 mod history;
 mod logs;
 mod measures;

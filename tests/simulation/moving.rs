@@ -9,7 +9,7 @@ use super::running_sums::running_sums;
 use crate::clock::{Clock as _, ManualClock};
 use crate::query::TaskView;
 use crate::record::Timestamp;
-use crate::runtime::step::StepSettings;
+use crate::runtime::step::{StepSettings, ThreadError};
 use crate::state::MemoryDisk;
 use crate::testkit::cluster::{FakeCluster, Isolation};
 use crate::topology::{Names, TopologyBuilder};
@@ -20,17 +20,17 @@ const KEYS: usize = 40;
 /// So many steps of 20 ms a change of tasks may take: well below the session time-out of 10 s.
 const SOON: usize = 200;
 
-struct Shop {
-    program: Program,
+pub(super) struct Shop {
+    pub(super) program: Program,
     rng: fastrand::Rng,
-    sums: BTreeMap<String, i64>,
-    running: Vec<Running>,
+    pub(super) sums: BTreeMap<String, i64>,
+    pub(super) running: Vec<Running>,
     /// No more records come.
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 impl Shop {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp(1_000_000));
         let cluster = FakeCluster::new(seed, clock.clone());
         let mut builder = TopologyBuilder::new();
@@ -52,12 +52,16 @@ impl Shop {
         Shop { program, rng: fastrand::Rng::with_seed(seed), sums: BTreeMap::new(), running: Vec::new(), quiet: false }
     }
 
-    fn start(&mut self, name: &str, threads: usize, fixed: bool) {
+    pub(super) fn start(&mut self, name: &str, threads: usize, fixed: bool) {
         self.running.push(self.program.start(name, &MemoryDisk::default(), threads, fixed));
     }
 
     /// A step of everybody, with records coming in.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
+        self.try_step().expect("nothing fails");
+    }
+
+    pub(super) fn try_step(&mut self) -> Result<(), ThreadError> {
         for _ in 0..if self.quiet { 0 } else { self.rng.usize(0..4) } {
             let (key, value) = (format!("key-{}", self.rng.usize(0..KEYS)), self.rng.i64(-100..100));
             let bytes = value.to_string();
@@ -67,10 +71,12 @@ impl Shop {
         }
         self.program.clock.advance(Duration::from_millis(20));
         self.program.cluster.tick();
-        self.running.retain_mut(|running| running.step().expect("nothing fails"));
+        let mut failed = None;
+        self.running.retain_mut(|running| running.step().unwrap_or_else(|error| failed.replace(error).is_some()));
+        failed.map_or(Ok(()), Err)
     }
 
-    fn until(&mut self, what: &str, done: impl Fn(&Shop) -> bool) {
+    pub(super) fn until(&mut self, what: &str, done: impl Fn(&Shop) -> bool) {
         for _ in 0..SOON {
             if done(self) {
                 return;
@@ -81,7 +87,7 @@ impl Shop {
     }
 
     /// How many tasks each process has active, if all of them are active somewhere.
-    fn shares(&self) -> Option<Vec<usize>> {
+    pub(super) fn shares(&self) -> Option<Vec<usize>> {
         let active =
             |running: &Running| self.program.tasks().filter(|task| matches!(running.views.get(task), Some(TaskView::Active(_)))).count();
         let shares: Vec<usize> = self.running.iter().map(active).collect();
@@ -94,7 +100,7 @@ impl Shop {
     }
 
     /// What the output says: the last running sum of each key, which is right only if each record counted once.
-    fn last_sums(&self) -> BTreeMap<String, i64> {
+    pub(super) fn last_sums(&self) -> BTreeMap<String, i64> {
         let mut sums = BTreeMap::new();
         for partition in 0..PARTITIONS {
             for record in self.program.cluster.read_all("running", partition, Isolation::ReadCommitted) {

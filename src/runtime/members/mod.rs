@@ -81,6 +81,11 @@ impl Members {
         self.lock().receive(offset, key, value, self.clock.monotonic());
     }
 
+    /// Whether another living process with this instance's id is heard of: its records lie behind ones of our own.
+    pub fn has_rival(&self) -> bool {
+        self.lock().has_rival(self.clock.monotonic())
+    }
+
     /// For readers: who runs a task that is not here.
     pub fn owners(&self) -> Owners {
         let members = self.clone();

@@ -30,6 +30,8 @@ pub(super) struct MemberTable {
     own: OwnMember,
     /// By instance id.
     others: BTreeMap<String, Member>,
+    /// When another process with this instance's id was last heard, behind a record of our own.
+    rival_heard: Option<Duration>,
 }
 
 /// The last word of another member.
@@ -53,7 +55,7 @@ impl Member {
 
 impl MemberTable {
     pub(super) fn new(identity: MemberIdentity) -> Self {
-        MemberTable { own: OwnMember::new(identity), others: BTreeMap::new() }
+        MemberTable { own: OwnMember::new(identity), others: BTreeMap::new(), rival_heard: None }
     }
 
     /// The tasks that are here now.
@@ -71,9 +73,11 @@ impl MemberTable {
         let Ok(instance) = std::str::from_utf8(key) else { return };
         let record = value.and_then(MemberRecord::decode);
         if instance == &*self.own.identity.instance.0 {
-            // What an earlier process with this id wrote tells nothing.
-            if let Some(record) = record.filter(|record| record.run == self.own.identity.run) {
-                self.own.read_back(record.sequence, offset, now);
+            match record {
+                Some(record) if record.run == self.own.identity.run => self.own.read_back(record.sequence, offset, now),
+                // What an earlier process with this id wrote tells nothing; one that writes behind us lives.
+                Some(_) if self.own.heard.is_some() => self.rival_heard = Some(now),
+                _ => {}
             }
             return;
         }
@@ -94,6 +98,11 @@ impl MemberTable {
         tasks.iter_mut().for_each(|task| _ = task.since.get_or_insert(offset));
         let member = Member { run, sequence, url: url.into(), version, tasks, offset, received: now, lived_after: self.own.anchor() };
         self.others.insert(instance.to_string(), member);
+    }
+
+    /// Whether another living process with this instance's id is heard of.
+    pub(super) fn has_rival(&self, now: Duration) -> bool {
+        self.rival_heard.is_some_and(|at| now.saturating_sub(at) <= GONE_AFTER)
     }
 
     /// Forgets members that have been silent.

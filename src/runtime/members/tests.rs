@@ -326,3 +326,20 @@ fn records_that_nobody_reads_back_do_not_pile_up() {
     let decoded = MemberRecord::decode(&table.due(Duration::from_secs(20_000)).unwrap().encode()).unwrap();
     assert_eq!(decoded.sequence, 10_000 / HEARTBEAT.as_secs());
 }
+
+#[test]
+fn a_process_with_our_id_is_a_rival_only_while_it_writes_behind_us() {
+    let now = |seconds| Duration::from_secs(seconds);
+    let (mut former, mut ours, mut rival) = (table("a", 1), table("a", 2), table("a", 3));
+    let record = |table: &mut MemberTable, at| table.due(at).unwrap().encode();
+    // What lies before our first word is of a process that may be long gone.
+    ours.receive(0, b"a", Some(&record(&mut former, now(1))), now(10));
+    assert!(!ours.has_rival(now(10)));
+    let word = record(&mut ours, now(10));
+    ours.receive(1, b"a", Some(&word), now(10));
+    ours.receive(2, b"a", None, now(11));
+    assert!(!ours.has_rival(now(11)), "a farewell");
+    ours.receive(3, b"a", Some(&record(&mut rival, now(1))), now(12));
+    assert!(ours.has_rival(now(12)) && ours.has_rival(now(12) + GONE_AFTER));
+    assert!(!ours.has_rival(now(13) + GONE_AFTER), "it is silent");
+}

@@ -6,7 +6,7 @@
 //! | requires abort | abort | counted | stop | stop |
 //! | record too large | abort, counted | counted | stop | stop |
 //! | stale generation | abort, await the next assignment | counted | stop | stop |
-//! | fenced instance | the same: the group's poll tells whether another process is there | counted | stop: fenced | stop |
+//! | fenced instance | the same: the group's poll tells whether another client is there | counted | [`super::fence`] decides | stop |
 //! | indefinite | start over: the marker tells | counted | stop | stop |
 //! | fenced producer, fatal, unknown topic | start over, counted | counted | stop | stop |
 //! | offset out of range | start over, counted | counted | stop | stop: records lost |
@@ -59,7 +59,6 @@ pub(super) enum Consequence {
 /// By which name a thread stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    FencedInstance,
     Unauthorized,
     OffsetsLost,
     Client,
@@ -68,7 +67,6 @@ pub(super) enum Stop {
 impl Stop {
     pub(super) fn with(self, error: PortError) -> ThreadError {
         match self {
-            Stop::FencedInstance => ThreadError::FencedInstance(error),
             Stop::Unauthorized => ThreadError::Unauthorized(error),
             Stop::OffsetsLost => ThreadError::OffsetsLost(error),
             Stop::Client => ThreadError::Port(error),
@@ -95,7 +93,6 @@ pub(super) fn consequence(doing: Doing, class: PortErrorClass) -> Consequence {
 
         (Doing::ReplacingProducer | Doing::PollingGroup | Doing::Fetching, C::Retriable) => Consequence::Again,
         (Doing::ReplacingProducer, _) => Consequence::AgainCounted,
-        (Doing::PollingGroup, C::FencedInstance) => Consequence::Stop(Stop::FencedInstance),
         (Doing::Fetching, C::OffsetOutOfRange) => Consequence::Stop(Stop::OffsetsLost),
         (Doing::PollingGroup | Doing::Fetching, _) => Consequence::Stop(Stop::Client),
     }
@@ -113,12 +110,7 @@ mod tests {
             (C::RequiresAbort, Consequence::Abort, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),
             (C::StaleGeneration, Consequence::AbortAndAwaitAssignment, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),
             (C::FencedProducer, Consequence::StartOverCounted, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),
-            (
-                C::FencedInstance,
-                Consequence::AbortAndAwaitAssignment,
-                Consequence::Stop(Stop::FencedInstance),
-                Consequence::Stop(Stop::Client),
-            ),
+            (C::FencedInstance, Consequence::AbortAndAwaitAssignment, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),
             (C::Indefinite, Consequence::StartOver, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),
             (C::OffsetOutOfRange, Consequence::StartOverCounted, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::OffsetsLost)),
             (C::UnknownTopic, Consequence::StartOverCounted, Consequence::Stop(Stop::Client), Consequence::Stop(Stop::Client)),

@@ -31,7 +31,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         if self.phase == Phase::ReplaceProducer {
             self.replace_producer()?;
         }
-        let in_group = !matches!(self.phase, Phase::Leaving { .. } | Phase::Left);
+        let in_group = self.fence.is_none() && !matches!(self.phase, Phase::Leaving { .. } | Phase::Left);
         if self.stopping() && self.parts.settings.sabotaged.is(Sabotage::LeaveOpenTransaction) {
             self.transaction = None;
         }
@@ -59,16 +59,13 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     pub(super) fn poll_membership(&mut self) -> Result<(), ThreadError> {
+        if let Some(fence) = self.fence.take() {
+            return self.settle_fence(fence);
+        }
         match self.parts.membership.poll(std::time::Duration::ZERO) {
             Ok(events) => events.into_iter().for_each(|event| self.handle(event)),
-            Err(error) => {
-                // Whoever has our id has our tasks: nothing of them may be served any more.
-                if error.class == PortErrorClass::FencedInstance {
-                    self.close_all();
-                    self.withdraw_lost();
-                }
-                self.go_on_or_stop(Doing::PollingGroup, error)?;
-            }
+            Err(error) if error.class == PortErrorClass::FencedInstance => self.fenced(error),
+            Err(error) => self.go_on_or_stop(Doing::PollingGroup, error)?,
         }
         if let Phase::Leaving { until } = self.phase
             && (self.parts.membership.has_left() || self.now() >= until)

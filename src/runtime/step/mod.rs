@@ -17,6 +17,7 @@ mod active_task;
 mod commit;
 mod commit_at_least_once;
 mod consequence;
+mod fence;
 mod guarantee;
 mod membership;
 mod messages;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::active_task::{ActiveTask, Slot};
+use super::fence::Fence;
 use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
@@ -164,6 +165,10 @@ pub struct StreamThread<P: ThreadPorts> {
     pub(super) outputs: OutputBuffer,
     /// Tokens whose tasks were lost to the group, and are not known to be somebody else's: they can be read as they were last.
     pub(super) outdated: Vec<i32>,
+    /// The group has said that another client has this thread's place, and it is not known whose that is.
+    pub(super) fence: Option<Fence>,
+    /// When it began anew after that, for the last five minutes.
+    pub(super) renewals: VecDeque<Duration>,
     activity: ThreadActivity,
     ownerships: u64,
     opened_sender: Sender<OpenedTask>,
@@ -193,6 +198,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             measures_rows: false,
             outputs: Vec::new(),
             outdated: Vec::new(),
+            fence: None,
+            renewals: VecDeque::new(),
             activity: parts.metrics.activities.thread(&parts.name),
             ownerships: 0,
             opened_sender,

@@ -7,7 +7,7 @@ use super::FakeCluster;
 use super::broker::Broker;
 use super::faults::FaultKind;
 use super::group::GroupMetadata;
-use super::group_client::Served;
+use super::group_client::{GroupClient, Served};
 use super::refusal::Refusal;
 use crate::ports::{Generation, Membership, MembershipEvent, PortError, PortErrorClass};
 use crate::record::{Offset, TopicPartition};
@@ -123,6 +123,15 @@ impl Membership for FakeMembership {
     fn rejoin(&mut self) -> Result<(), PortError> {
         if let Some(client) = self.cluster.lock().clients.get_mut(&self.client) {
             client.rejoin();
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<(), PortError> {
+        let mut broker = self.cluster.lock();
+        let now_ms = broker.now_ms();
+        if let Some(client) = broker.clients.get_mut(&self.client) {
+            *client = GroupClient::new(&client.group.clone(), client.config.clone(), now_ms);
         }
         Ok(())
     }
