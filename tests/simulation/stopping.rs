@@ -111,6 +111,8 @@ fn what_was_lost_is_read_no_more_when_another_has_the_same_id() {
     let mut new = program.start("p", &MemoryDisk::default(), 1, true);
     go_on(&program, &mut new, 100).expect("nothing fails");
     assert!(new.views.tasks().contains(&(task.clone(), true)));
-    assert!(matches!(go_on(&program, &mut old, 1), Err(ThreadError::FencedInstance(_))));
+    go_on(&program, &mut old, 1).expect("it looks first whether another process is there");
     assert!(old.views.get(&task).is_none());
+    old.status.set_rival(true);
+    assert!(matches!(go_on(&program, &mut old, 1), Err(ThreadError::FencedInstance(_))));
 }
