@@ -39,7 +39,7 @@ pub enum Refusal {
     Unknown,
     /// Something went wrong that the client does not want to hear: closing is all that tells it.
     Silent,
-    /// It waited for other clients when the broker stopped.
+    /// It waited, for other clients or the disk, when the broker stopped.
     Stopping,
 }
 
@@ -71,7 +71,7 @@ pub async fn answer(
             answered = waiting(node, client, reply, reader) => answered.map(Some),
             _ = stopping.wait_for(|stopping| *stopping) => Err(Refusal::Stopping),
         },
-        ApiKey::Produce => produced(node, reply, reader),
+        ApiKey::Produce => produced(node, reply, reader).await,
         _ => prompt(node, reply, reader).await.map(Some),
     }
 }
@@ -98,10 +98,10 @@ async fn waiting(node: &Node, client: &Client, reply: Reply<'_>, mut reader: Rea
     }
 }
 
-fn produced(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<Option<Vec<Bytes>>, Refusal> {
+async fn produced(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<Option<Vec<Bytes>>, Refusal> {
     let request = reader.message(reply.header.version)?;
     drop(reader);
-    match produce::produce(node, request)? {
+    match produce::produce(node, request).await? {
         Some(response) => reply.with(response).map(Some),
         None => Ok(None),
     }

@@ -86,7 +86,12 @@ impl PartitionLog {
 
     /// What an append must wait for before it is answered: a flush with `Fsync::Always`, else nothing. Blocks like it.
     pub fn acknowledge(&self, up_to: i64) -> Result<(), AppendError> {
-        if self.settings.fsync == Fsync::Always { self.flush(up_to) } else { Ok(()) }
+        if self.acknowledges_on_disk() { self.flush(up_to) } else { Ok(()) }
+    }
+
+    /// Whether [`PartitionLog::acknowledge`] waits.
+    pub fn acknowledges_on_disk(&self) -> bool {
+        self.settings.fsync == Fsync::Always
     }
 
     /// Forces everything to disk that is not yet.

@@ -135,6 +135,12 @@ impl PartitionLog {
         self.writer().producers.describe()
     }
 
+    /// The files of all partitions, to make them fail or wait.
+    #[cfg(test)]
+    pub fn files(&self) -> &OpenFiles {
+        &self.files
+    }
+
     pub(super) fn config(&self) -> Arc<TopicConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -3,12 +3,16 @@
 mod active;
 mod closed;
 mod index;
+#[cfg(test)]
+mod meeting;
 mod open_files;
 mod scanner;
 
 pub use active::Active;
 pub use closed::Closed;
 pub use index::{AbortedTransaction, SegmentIndex, Summary};
+#[cfg(test)]
+pub use meeting::Meeting;
 pub use open_files::{OpenFiles, SegmentFile};
 pub use scanner::Scanner;
 

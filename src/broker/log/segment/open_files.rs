@@ -22,6 +22,9 @@ pub struct OpenFiles {
     pub sync_faults: AtomicU64,
     #[cfg(test)]
     pub open_faults: AtomicU64,
+    /// Where attempts to force a segment to disk wait for each other.
+    #[cfg(test)]
+    pub syncs: super::Meeting,
 }
 
 #[derive(Default)]
@@ -63,6 +66,8 @@ impl OpenFiles {
             sync_faults: AtomicU64::new(0),
             #[cfg(test)]
             open_faults: AtomicU64::new(0),
+            #[cfg(test)]
+            syncs: super::Meeting::default(),
         })
     }
 
@@ -137,7 +142,7 @@ impl SegmentFile {
     /// Forces its batches to disk.
     pub fn sync(&self, open: &File) -> io::Result<()> {
         #[cfg(test)]
-        fault(&self.files.sync_faults)?;
+        fault(&self.files.sync_faults).and_then(|()| self.files.syncs.attend())?;
         open.sync_data()
     }
 

@@ -7,6 +7,7 @@ mod requests;
 use std::path::PathBuf;
 
 use self::client::Client;
+use crate::broker::log::Logs;
 use crate::broker::{Broker, BrokerSettings};
 
 /// A broker in a directory that goes with it.
@@ -25,6 +26,10 @@ impl Running {
 
     fn client(&self) -> Client {
         Client::connect(self.broker.as_ref().expect("it runs").address())
+    }
+
+    fn logs(&self) -> &Logs {
+        &self.broker.as_ref().expect("it runs").node.logs
     }
 
     fn stop(&mut self) {

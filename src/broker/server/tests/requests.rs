@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Running;
 use super::client::{Client, one_record};
+use crate::broker::Fsync;
 use crate::broker::wire::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::broker::wire::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use crate::broker::wire::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
@@ -54,6 +55,34 @@ fn a_produce_without_acks_is_not_answered_but_done() {
 
     client.send(&Client::frame(ApiKey::Produce, 9, &mut one_record("missing", 0, 0, "quiet")));
     assert!(client.is_closed(), "a refusal that nobody hears of must not pass");
+}
+
+#[test]
+fn with_fsync_always_all_partitions_of_a_request_wait_for_the_disk_at_once() {
+    let running = Running::start(|settings| (settings.fsync, settings.default_partitions) = (Fsync::Always, 4));
+    let mut client = running.client();
+    make_topic(&mut client, "t");
+    let request = || {
+        let mut request = one_record("t", 0, -1, "a");
+        for index in [1, 99, 2, 3] {
+            request.topic_data[0].partition_data.extend(one_record("t", index, -1, "a").topic_data.remove(0).partition_data);
+        }
+        request
+    };
+    let mut produce = || -> Vec<(i32, ErrorCode)> {
+        let mut response: ProduceResponse = client.ask(ApiKey::Produce, 9, request());
+        response.responses.remove(0).partition_responses.iter().map(|told| (told.index, told.error_code)).collect()
+    };
+    let log = running.logs().partition("t", 0).expect("is made");
+    log.files().syncs.expect(4);
+    let (ok, unknown) = (ErrorCode::None, ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(produce(), [(0, ok), (1, ok), (99, unknown), (2, ok), (3, ok)]);
+
+    log.files().sync_faults.store(1, std::sync::atomic::Ordering::SeqCst);
+    let mut told: Vec<_> = produce().into_iter().map(|(_, error)| error).collect();
+    assert_eq!(told.remove(2), unknown);
+    told.sort_unstable_by_key(|error| *error as i16);
+    assert_eq!(told, [ok, ok, ok, ErrorCode::KafkaStorageError], "only what did not come to disk is refused");
 }
 
 #[test]
