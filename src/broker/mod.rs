@@ -13,6 +13,7 @@
 //!
 //! It knows nothing of the engine, and the engine nothing of it: they meet on the socket.
 
+mod answer_memory;
 mod coordinator;
 mod error;
 mod groups;
@@ -35,6 +36,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::answer_memory::AnswerMemory;
 use self::coordinator::Coordinator;
 pub use self::error::BrokerError;
 pub use self::log::Fsync;
@@ -86,6 +88,7 @@ impl Broker {
             default_partitions: settings.default_partitions,
             auto_create_topics: settings.auto_create_topics,
             fetch_bytes: settings.limits.fetch_bytes,
+            answers: AnswerMemory::new(settings.limits.answers_bytes, settings.limits.memory),
             logs,
             coordinator,
         });

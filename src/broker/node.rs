@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::BrokerError;
+use super::answer_memory::AnswerMemory;
 use super::coordinator::Coordinator;
 use super::log::Logs;
 
@@ -30,6 +31,8 @@ pub struct Node {
     pub auto_create_topics: bool,
     /// Bytes of one fetch's answer.
     pub fetch_bytes: usize,
+    /// What all fetches' answers share.
+    pub answers: AnswerMemory,
     /// The partitions.
     pub logs: Arc<Logs>,
     /// Groups and transactions.

@@ -39,10 +39,14 @@ pub struct Limits {
     pub requests_bytes: usize,
     /// Bytes of one fetch's answer, though one batch is always given (Kafka: `fetch.max.bytes`).
     pub fetch_bytes: usize,
+    /// Bytes of records in all answers that are on their way, but for the first 64 KiB of each.
+    pub answers_bytes: usize,
     /// A connection without requests is closed (Kafka: `connections.max.idle.ms`).
     pub idle: Duration,
     /// In which a request that began must have come, and a response gone.
     pub transfer: Duration,
+    /// In which there must be memory for a request, or for an answer's only batch.
+    pub memory: Duration,
     /// In which requests at work may end when the broker stops.
     pub stop: Duration,
 }
@@ -54,8 +58,10 @@ impl Default for Limits {
             request_bytes: 100 << 20,
             requests_bytes: 256 << 20,
             fetch_bytes: 55 << 20,
+            answers_bytes: 128 << 20,
             idle: Duration::from_secs(600),
             transfer: Duration::from_secs(60),
+            memory: Duration::from_secs(10),
             stop: Duration::from_secs(5),
         }
     }

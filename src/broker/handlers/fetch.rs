@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::disk::on_disk;
-use crate::broker::log::{Isolation, PartitionLog, Progress, ReadError};
+use crate::broker::answer_memory::Share;
+use crate::broker::log::{Isolation, PartitionLog, Progress, ReadError, ReadRoom};
 use crate::broker::node::Node;
 use crate::broker::wire::ErrorCode;
 use crate::broker::wire::fetch::{
@@ -19,31 +20,54 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// When something came but not enough, more is awaited for so long before it is looked at again.
 const GATHER: Duration = Duration::from_millis(2);
 
-/// Answers Fetch. There are no sessions: who asks to go on with one is told that there is none, and fetches in full.
-pub async fn fetch(node: &Node, version: i16, request: FetchRequest) -> FetchResponse {
+/// Answers Fetch, with the memory that the answer takes. There are no sessions: who asks to go on with one is told that there is none, and
+/// fetches in full.
+pub async fn fetch(node: &Node, version: i16, request: FetchRequest) -> (FetchResponse, Option<Share>) {
     if request.session_id != 0 && request.session_epoch > 0 {
-        return FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound, ..FetchResponse::default() };
+        return (FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound, ..FetchResponse::default() }, None);
     }
     let isolation = if request.isolation_level == 1 { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(node.fetch_bytes);
     let wanted = usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(LONGEST);
     let topics: Vec<AskedTopic> = request.topics.into_iter().map(|topic| AskedTopic::of(node, version, topic)).collect();
+    let most = topics.iter().map(AskedTopic::most_bytes).fold(0, usize::saturating_add).min(max_bytes);
 
     let mut deadline = pin!(tokio::time::sleep(wait));
     loop {
         // Before the look, so that what comes during it is not missed.
         let mut changes = Changes::of(&topics);
-        let found = on_disk(|| Found::look(&topics, isolation, max_bytes));
-        if wait.is_zero() || found.settled || found.bytes >= wanted || changes.is_empty() || deadline.is_elapsed() {
-            return FetchResponse { responses: found.topics, ..FetchResponse::default() };
+        let (found, mut share) = look(node, &topics, isolation, most).await;
+        // With less memory than it could use it cannot wait for more.
+        let is_full = found.bytes > 0 && share.bytes() < most;
+        if wait.is_zero() || found.settled || is_full || found.bytes >= wanted || changes.is_empty() || deadline.is_elapsed() {
+            share.shrink(found.bytes);
+            return (FetchResponse { responses: found.topics, ..FetchResponse::default() }, Some(share));
         }
+        // Who waits takes no memory.
+        drop(share);
         let some = found.bytes > 0;
         tokio::select! {
             () = changes.any() => if some {
                 tokio::select! { () = tokio::time::sleep(GATHER) => {}, () = &mut deadline => {} }
             },
             () = &mut deadline => {}
+        }
+    }
+}
+
+/// Reads within what memory is left. A batch that is more is waited for, so that each client gets on.
+async fn look(node: &Node, topics: &[AskedTopic], isolation: Isolation, most: usize) -> (Found, Share) {
+    let share = node.answers.share(most);
+    let mut found = on_disk(|| Found::look(topics, isolation, &share));
+    let Some(too_large) = found.too_large else { return (found, share) };
+    drop(share);
+    match node.answers.wait_for(too_large).await {
+        Some(share) => (on_disk(|| Found::look(topics, isolation, &share)), share),
+        None => {
+            // The client asks again.
+            found.settled = true;
+            (found, node.answers.share(0))
         }
     }
 }
@@ -72,6 +96,12 @@ impl AskedTopic {
         let logs = asked.partitions.iter().map(log).collect();
         AskedTopic { asked, logs }
     }
+
+    /// As the client bounds each partition.
+    fn most_bytes(&self) -> usize {
+        let most = |asked: &FetchPartition| usize::try_from(asked.partition_max_bytes).unwrap_or(0);
+        self.asked.partitions.iter().map(most).fold(0, usize::saturating_add)
+    }
 }
 
 /// One look at all partitions.
@@ -80,16 +110,18 @@ struct Found {
     bytes: usize,
     /// There is something to say that must not wait.
     settled: bool,
+    /// Bytes of the first batch, for which there was no memory; nothing else was read then.
+    too_large: Option<usize>,
 }
 
 impl Found {
-    fn look(topics: &[AskedTopic], isolation: Isolation, max_bytes: usize) -> Self {
-        let mut found = Found { topics: Vec::with_capacity(topics.len()), bytes: 0, settled: false };
+    fn look(topics: &[AskedTopic], isolation: Isolation, share: &Share) -> Self {
+        let mut found = Found { topics: Vec::with_capacity(topics.len()), bytes: 0, settled: false, too_large: None };
         for topic in topics {
             let mut partitions = Vec::with_capacity(topic.logs.len());
             for (asked, log) in topic.asked.partitions.iter().zip(&topic.logs) {
                 let data = match log {
-                    Ok(log) => found.read(log, asked, isolation, max_bytes),
+                    Ok(log) => found.read(log, asked, isolation, share),
                     Err(error) => PartitionData { error_code: *error, ..unread(asked.partition, unknown()) },
                 };
                 found.settled |= data.error_code != ErrorCode::None;
@@ -101,16 +133,23 @@ impl Found {
     }
 
     /// The first batch of an answer is given whatever its size, so that each client gets on.
-    fn read(&mut self, log: &PartitionLog, asked: &FetchPartition, isolation: Isolation, max_bytes: usize) -> PartitionData {
+    fn read(&mut self, log: &PartitionLog, asked: &FetchPartition, isolation: Isolation, share: &Share) -> PartitionData {
         let progress = log.progress();
-        let end = if isolation == Isolation::ReadCommitted { progress.last_stable } else { progress.high_watermark };
-        let room = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(max_bytes.saturating_sub(self.bytes));
+        let end = progress.upper(isolation);
+        let bytes = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(share.bytes().saturating_sub(self.bytes));
+        let is_full = self.too_large.is_some() || (bytes == 0 && self.bytes > 0);
         let at_end = (end..=progress.high_watermark).contains(&asked.fetch_offset);
-        if at_end || (room == 0 && self.bytes > 0 && (progress.log_start..end).contains(&asked.fetch_offset)) {
+        if at_end || (is_full && (progress.log_start..end).contains(&asked.fetch_offset)) {
             return unread(asked.partition, progress);
         }
-        match log.read(asked.fetch_offset, room, isolation) {
-            Ok(read) if read.records.len() > room && self.bytes > 0 => unread(asked.partition, read.progress),
+        let first_batch = if self.bytes == 0 { share.one_batch() } else { bytes };
+        match log.read_within(asked.fetch_offset, ReadRoom { bytes, first_batch }, isolation) {
+            Ok(read) if read.too_large.is_some() => {
+                if self.bytes == 0 {
+                    self.too_large = read.too_large;
+                }
+                unread(asked.partition, read.progress)
+            }
             Ok(read) => {
                 self.bytes += read.records.len();
                 let aborted = read.aborted.into_iter().map(|(producer_id, first_offset)| AbortedTransaction { producer_id, first_offset });

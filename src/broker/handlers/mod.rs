@@ -18,6 +18,7 @@ mod transactions;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::answer_memory::Share;
 use super::node::Node;
 use super::wire::{Api, ApiKey, Message, Reader, RequestHeader, WireError, response_frame};
 
@@ -28,6 +29,20 @@ pub struct Client {
     pub id: String,
     /// Where it connects from, as Kafka shows it: "/127.0.0.1".
     pub host: String,
+}
+
+/// What goes to the client.
+pub struct Answer {
+    /// A whole frame.
+    pub parts: Vec<Bytes>,
+    /// Given back once it is written.
+    pub memory: Option<Share>,
+}
+
+impl From<Vec<Bytes>> for Answer {
+    fn from(parts: Vec<Bytes>) -> Self {
+        Answer { parts, memory: None }
+    }
 }
 
 /// Why a request gets no answer, and its connection is closed.
@@ -57,11 +72,11 @@ pub async fn answer(
     header: &RequestHeader,
     reader: Reader,
     stopping: &mut watch::Receiver<bool>,
-) -> Result<Option<Vec<Bytes>>, Refusal> {
+) -> Result<Option<Answer>, Refusal> {
     let api = Api::of(header.api_key).ok_or(Refusal::Unknown)?;
     if !api.understands(header.version) {
         return match api.key {
-            ApiKey::ApiVersions => Ok(Some(response_frame(api, 0, header.correlation_id, &mut api_versions::unsupported())?)),
+            ApiKey::ApiVersions => Ok(Some(response_frame(api, 0, header.correlation_id, &mut api_versions::unsupported())?.into())),
             _ => Err(Refusal::Unknown),
         };
     }
@@ -72,7 +87,7 @@ pub async fn answer(
             _ = stopping.wait_for(|stopping| *stopping) => Err(Refusal::Stopping),
         },
         ApiKey::Produce => produced(node, reply, reader).await,
-        _ => prompt(node, reply, reader).await.map(Some),
+        _ => Ok(Some(prompt(node, reply, reader).await?.into())),
     }
 }
 
@@ -89,20 +104,24 @@ impl Reply<'_> {
     }
 }
 
-async fn waiting(node: &Node, client: &Client, reply: Reply<'_>, mut reader: Reader) -> Result<Vec<Bytes>, Refusal> {
+async fn waiting(node: &Node, client: &Client, reply: Reply<'_>, mut reader: Reader) -> Result<Answer, Refusal> {
     let (v, coordinator) = (reply.header.version, &node.coordinator);
-    match reply.api.key {
+    let parts = match reply.api.key {
         ApiKey::JoinGroup => reply.with(groups::join_group(coordinator, client, v, reader.message(v)?).await),
         ApiKey::SyncGroup => reply.with(groups::sync_group(coordinator, reader.message(v)?).await),
-        _ => reply.with(fetch::fetch(node, v, reader.message(v)?).await),
-    }
+        _ => {
+            let (response, memory) = fetch::fetch(node, v, reader.message(v)?).await;
+            return Ok(Answer { parts: reply.with(response)?, memory });
+        }
+    };
+    Ok(parts?.into())
 }
 
-async fn produced(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<Option<Vec<Bytes>>, Refusal> {
+async fn produced(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<Option<Answer>, Refusal> {
     let request = reader.message(reply.header.version)?;
     drop(reader);
     match produce::produce(node, request).await? {
-        Some(response) => reply.with(response).map(Some),
+        Some(response) => Ok(Some(reply.with(response)?.into())),
         None => Ok(None),
     }
 }

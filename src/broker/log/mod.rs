@@ -27,6 +27,6 @@ mod topic_config;
 
 pub use error::{AppendError, LogError, ReadError};
 pub use logs::{Logs, Topic};
-pub use partition::{ActiveProducer, Appended, Isolation, Marker, PartitionLog, Progress, ReadResult, TimedOffset};
+pub use partition::{ActiveProducer, Appended, Isolation, Marker, PartitionLog, Progress, ReadResult, ReadRoom, TimedOffset};
 pub use settings::{Fsync, LogSettings};
 pub use topic_config::{ConfigEntry, ConfigKind, TopicConfig};

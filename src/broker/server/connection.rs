@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::frames::{FrameError, Frames};
 use super::parts::Parts;
-use crate::broker::handlers::{Client, Refusal, answer};
+use crate::broker::handlers::{Answer, Client, Refusal, answer};
 use crate::broker::node::Node;
 use crate::broker::settings::Limits;
 use crate::broker::wire::{Reader, RequestHeader, WireError};
@@ -89,9 +89,10 @@ async fn run(
             Err(Refusal::Unknown) => return Err(Closed::Unknown { api_key, version }),
             Err(Refusal::Silent) => return Err(Closed::RefusedSilently),
         };
-        if let Some(parts) = response {
+        if let Some(Answer { parts, memory }) = response {
             let written = timeout(limits.transfer, socket.write_all_buf(&mut Parts::from(parts))).await;
             written.map_err(|_| Closed::Slow(limits.transfer))?.map_err(FrameError::Socket)?;
+            drop(memory);
         }
         drop(frame.memory);
     }

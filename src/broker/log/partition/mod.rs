@@ -27,7 +27,7 @@ use super::producers::Producers;
 use super::segment::{Active, Closed, OpenFiles};
 use super::{AppendError, LogSettings, TopicConfig};
 use flush::Flushed;
-pub use types::{ActiveProducer, Appended, Isolation, Marker, Progress, ReadResult, TimedOffset};
+pub use types::{ActiveProducer, Appended, Isolation, Marker, Progress, ReadResult, ReadRoom, TimedOffset};
 
 /// A partition's records. `Arc` it; all methods take `&self`, any number of threads may read while one appends.
 pub struct PartitionLog {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Isolation, PartitionLog, Progress, ReadResult, View};
+use super::{Isolation, PartitionLog, Progress, ReadResult, ReadRoom, View};
 use crate::broker::log::ReadError;
 use crate::broker::log::batch::BatchHeader;
 use crate::broker::log::segment::{Closed, SegmentFile};
@@ -25,15 +25,20 @@ pub(super) struct Window {
 impl PartitionLog {
     /// Batches from `offset` on: as many whole ones as fit into `max_bytes`, but at least one if there is any.
     pub fn read(&self, offset: i64, max_bytes: usize, isolation: Isolation) -> Result<ReadResult, ReadError> {
+        self.read_within(offset, ReadRoom { bytes: max_bytes, first_batch: usize::MAX }, isolation)
+    }
+
+    /// Batches from `offset` on: as many whole ones as fit; what is returned takes at most twice the memory.
+    pub fn read_within(&self, offset: i64, room: ReadRoom, isolation: Isolation) -> Result<ReadResult, ReadError> {
         // A segment may be deleted or replaced between looking it up and opening it; then it is looked up again.
-        let mut result = self.try_read(offset, max_bytes, isolation);
+        let mut result = self.try_read(offset, room, isolation);
         for _ in 0..3 {
             match &result {
                 Err(ReadError::Storage { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                     if self.is_deleted() {
                         return Err(ReadError::Deleted);
                     }
-                    result = self.try_read(offset, max_bytes, isolation);
+                    result = self.try_read(offset, room, isolation);
                 }
                 _ => break,
             }
@@ -41,7 +46,7 @@ impl PartitionLog {
         result
     }
 
-    fn try_read(&self, offset: i64, max_bytes: usize, isolation: Isolation) -> Result<ReadResult, ReadError> {
+    fn try_read(&self, offset: i64, room: ReadRoom, isolation: Isolation) -> Result<ReadResult, ReadError> {
         let (progress, mut at) = {
             let view = self.view();
             let progress = view.progress();
@@ -53,8 +58,8 @@ impl PartitionLog {
         };
         let upper = progress.upper(isolation);
         let storage = |source| ReadError::Storage { action: "reading records", source };
-        let mut result = ReadResult { records: Bytes::new(), aborted: Vec::new(), progress };
-        while offset < upper && result.records.is_empty() {
+        let mut result = ReadResult { records: Bytes::new(), aborted: Vec::new(), progress, too_large: None };
+        while offset < upper && result.records.is_empty() && result.too_large.is_none() {
             let Some(window) = self.window(
                 at,
                 |closed| Ok(closed.file.index()?.position_of_offset(offset)),
@@ -63,7 +68,10 @@ impl PartitionLog {
                 return Err(storage(io::ErrorKind::NotFound.into()));
             };
             let window = window.map_err(storage)?;
-            result.records = read_batches(&window, offset, upper, max_bytes).map_err(storage)?;
+            match read_batches(&window, offset, upper, room).map_err(storage)? {
+                Batches::Given(records) => result.records = records,
+                Batches::TooLarge(size) => result.too_large = Some(size),
+            }
             at = match self.view().segment_after(at) {
                 Some(next) => next,
                 None => break,
@@ -96,7 +104,7 @@ impl PartitionLog {
 
     fn aborted_in(&self, records: &Bytes, offset: i64) -> io::Result<Vec<(i64, i64)>> {
         let (mut found, mut in_active) = (Vec::new(), Vec::new());
-        let Some(to) = Batches(records).last().map(|header| header.next_offset()) else { return Ok(found) };
+        let Some(to) = Headers(records).last().map(|header| header.next_offset()) else { return Ok(found) };
         let closed: Vec<_> = {
             let view = self.view();
             let first = view.segment_of(offset);
@@ -132,9 +140,9 @@ impl View {
 }
 
 /// Headers of the whole batches in some bytes.
-struct Batches<'a>(&'a [u8]);
+struct Headers<'a>(&'a [u8]);
 
-impl Iterator for Batches<'_> {
+impl Iterator for Headers<'_> {
     type Item = BatchHeader;
 
     fn next(&mut self) -> Option<BatchHeader> {
@@ -144,14 +152,22 @@ impl Iterator for Batches<'_> {
     }
 }
 
-fn read_batches(window: &Window, offset: i64, upper: i64, max_bytes: usize) -> io::Result<Bytes> {
+/// What a segment has of what was asked for.
+enum Batches {
+    /// Maybe none.
+    Given(Bytes),
+    /// The first one, of so many bytes, is more than may be read.
+    TooLarge(usize),
+}
+
+fn read_batches(window: &Window, offset: i64, upper: i64, room: ReadRoom) -> io::Result<Batches> {
     let file = window.file.open()?;
     let mut from = window.from;
     while from < window.limit {
-        let wanted = (max_bytes.saturating_add(BEFORE_BYTES) as u64).min(window.limit - from);
+        let wanted = (room.bytes.saturating_add(BEFORE_BYTES) as u64).min(window.limit - from);
         let bytes = read_at(&file, from, wanted as usize)?;
         let mut start = 0;
-        for header in Batches(&bytes) {
+        for header in Headers(&bytes) {
             if header.last_offset() >= offset {
                 break;
             }
@@ -159,19 +175,22 @@ fn read_batches(window: &Window, offset: i64, upper: i64, max_bytes: usize) -> i
         }
         let rest = &bytes[start..];
         let mut size = 0;
-        for header in Batches(rest) {
-            if header.base_offset >= upper || (size > 0 && size + header.size > max_bytes) {
-                return Ok(Bytes::from(bytes).slice(start..start + size));
+        for header in Headers(rest) {
+            if header.base_offset >= upper || (size > 0 && size + header.size > room.bytes) {
+                return Ok(Batches::Given(part(bytes, start, size)));
+            }
+            if size == 0 && header.size > room.bytes.max(room.first_batch) {
+                return Ok(Batches::TooLarge(header.size));
             }
             size += header.size;
         }
         if size > 0 {
-            return Ok(Bytes::from(bytes).slice(start..start + size));
+            return Ok(Batches::Given(part(bytes, start, size)));
         }
         from += start as u64;
         if let Some(header) = BatchHeader::read(rest).filter(|header| header.size > rest.len()) {
             if header.last_offset() >= offset {
-                return first_batch(&file, from, window.limit, header, upper);
+                return first_batch(&file, from, window.limit, header, upper, room);
             }
             from += header.size as u64;
         } else if start == 0 {
@@ -181,15 +200,23 @@ fn read_batches(window: &Window, offset: i64, upper: i64, max_bytes: usize) -> i
             ));
         }
     }
-    Ok(Bytes::new())
+    Ok(Batches::Given(Bytes::new()))
 }
 
 /// A batch that is larger than what was asked for: a reader must get on.
-fn first_batch(file: &File, from: u64, limit: u64, header: BatchHeader, upper: i64) -> io::Result<Bytes> {
+fn first_batch(file: &File, from: u64, limit: u64, header: BatchHeader, upper: i64, room: ReadRoom) -> io::Result<Batches> {
     if header.base_offset >= upper || from + header.size as u64 > limit {
-        return Ok(Bytes::new());
+        return Ok(Batches::Given(Bytes::new()));
     }
-    read_at(file, from, header.size).map(Bytes::from)
+    if header.size > room.bytes.max(room.first_batch) {
+        return Ok(Batches::TooLarge(header.size));
+    }
+    read_at(file, from, header.size).map(|bytes| Batches::Given(bytes.into()))
+}
+
+/// A small part of what was read does not keep all of it in memory.
+fn part(bytes: Vec<u8>, start: usize, size: usize) -> Bytes {
+    if size < bytes.len() / 2 { Bytes::copy_from_slice(&bytes[start..start + size]) } else { Bytes::from(bytes).slice(start..start + size) }
 }
 
 fn read_at(file: &File, from: u64, size: usize) -> io::Result<Vec<u8>> {

@@ -44,6 +44,15 @@ pub enum Marker {
     Abort,
 }
 
+/// How much a read may give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadRoom {
+    /// Whole batches within so many bytes.
+    pub bytes: usize,
+    /// But the first one also if it is larger, up to so many.
+    pub first_batch: usize,
+}
+
 /// What a read gave.
 #[derive(Debug, Clone)]
 pub struct ReadResult {
@@ -53,6 +62,8 @@ pub struct ReadResult {
     pub aborted: Vec<(i64, i64)>,
     /// At the time of the read.
     pub progress: Progress,
+    /// Bytes of the first batch, if it did not fit and so nothing was given.
+    pub too_large: Option<usize>,
 }
 
 /// A record found by its time.

@@ -2,6 +2,7 @@
 
 mod client;
 mod hostile;
+mod memory;
 mod requests;
 
 use std::path::PathBuf;

@@ -12,14 +12,14 @@ use crate::broker::wire::produce::ProduceResponse;
 use crate::broker::wire::{APIS, ApiKey, ErrorCode};
 use crate::clock::Stopwatch;
 
-fn make_topic(client: &mut Client, name: &str) {
+pub fn make_topic(client: &mut Client, name: &str) {
     let topics = Some(vec![MetadataRequestTopic { name: Some(name.to_owned()), ..MetadataRequestTopic::default() }]);
     let request = MetadataRequest { topics, allow_auto_topic_creation: true, ..MetadataRequest::default() };
     let response: MetadataResponse = client.ask(ApiKey::Metadata, 12, request);
     assert_eq!(response.topics[0].error_code, ErrorCode::None);
 }
 
-fn fetch(topic: &str, offset: i64, min_bytes: i32, wait: Duration) -> FetchRequest {
+pub fn fetch(topic: &str, offset: i64, min_bytes: i32, wait: Duration) -> FetchRequest {
     let partition = FetchPartition { fetch_offset: offset, partition_max_bytes: 1 << 20, ..FetchPartition::default() };
     FetchRequest {
         max_wait_ms: wait.as_millis() as i32,
