@@ -35,7 +35,7 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of one request (Kafka: `socket.request.max.bytes`).
     pub request_bytes: usize,
-    /// Bytes of all requests that are being received or answered, but for the first 64 KiB of each.
+    /// Bytes of all requests that are being received or answered, but for the first 64 KiB of each. A quarter is for those up to 1 MiB alone.
     pub requests_bytes: usize,
     /// Bytes of one fetch's answer, though one batch is always given (Kafka: `fetch.max.bytes`).
     pub fetch_bytes: usize,
@@ -43,9 +43,11 @@ pub struct Limits {
     pub answers_bytes: usize,
     /// A connection without requests is closed (Kafka: `connections.max.idle.ms`).
     pub idle: Duration,
-    /// In which a request that began must have come, and a response gone.
+    /// In which a request that began must have come, and a response gone; and in which there must be memory for a request.
     pub transfer: Duration,
-    /// In which there must be memory for a request, or for an answer's only batch.
+    /// A request of which nothing came for so long is given up.
+    pub stall: Duration,
+    /// In which there must be memory for an answer's only batch.
     pub memory: Duration,
     /// In which requests at work may end when the broker stops.
     pub stop: Duration,
@@ -61,6 +63,7 @@ impl Default for Limits {
             answers_bytes: 128 << 20,
             idle: Duration::from_secs(600),
             transfer: Duration::from_secs(60),
+            stall: Duration::from_secs(10),
             memory: Duration::from_secs(10),
             stop: Duration::from_secs(5),
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::frames::{FrameError, Frames};
 use super::parts::Parts;
+use super::request_memory::RequestMemory;
 use crate::broker::handlers::{Answer, Client, Refusal, answer};
 use crate::broker::node::Node;
 use crate::broker::settings::Limits;
@@ -29,7 +30,7 @@ enum Closed {
     Unknown { api_key: i16, version: i16 },
     #[error("its records were refused and it wants no answers (acks=0)")]
     RefusedSilently,
-    #[error("a request or response took longer than {0:?}")]
+    #[error("it took longer than {0:?} to read a response")]
     Slow(Duration),
 }
 
@@ -39,7 +40,7 @@ pub async fn serve(
     peer: SocketAddr,
     node: &Node,
     limits: &Limits,
-    memory: &Semaphore,
+    memory: &RequestMemory,
     stopping: watch::Receiver<bool>,
 ) {
     // Small answers go at once; without it nothing else is worse than slower.
@@ -59,10 +60,10 @@ async fn run(
     peer: SocketAddr,
     node: &Node,
     limits: &Limits,
-    memory: &Semaphore,
+    memory: &RequestMemory,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Closed> {
-    let mut frames = Frames::new(limits.request_bytes, memory);
+    let mut frames = Frames::new(limits, memory);
     let mut client = Client { id: String::new(), host: format!("/{}", peer.ip()) };
     loop {
         let begun = tokio::select! {
@@ -74,7 +75,7 @@ async fn run(
             Ok(Ok(false)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(FrameError::Socket(error).into()),
         }
-        let frame = timeout(limits.transfer, frames.next(socket)).await.map_err(|_| Closed::Slow(limits.transfer))??;
+        let frame = frames.next(socket).await?;
         let mut reader = Reader::new(frame.bytes);
         let header = RequestHeader::read(&mut reader).map_err(Closed::Header)?;
         if header.client_id.as_deref().unwrap_or_default() != client.id {

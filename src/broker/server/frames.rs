@@ -1,17 +1,17 @@
-//! Takes requests off a socket, one after the other, with bounds on what one may take of the memory.
+//! Takes requests off a socket, one after the other, with bounds on the memory and the time that one may take.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
-/// What a connection may hold without asking: most requests are smaller.
-const FREE: usize = 64 * 1024;
+use super::request_memory::{RequestMemory, Share};
+use crate::broker::settings::Limits;
+
 /// Read at a time while no request is known to be larger.
 const READ: usize = 8 * 1024;
-/// The unit of the memory that connections share.
-pub const KIB: usize = 1024;
 
 /// Why there is no next request.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,12 @@ pub enum FrameError {
     Size(i32),
     #[error("it ended within a request")]
     Ended,
+    #[error("a request took longer than {0:?} to come")]
+    Slow(Duration),
+    #[error("nothing more came of a request for {0:?}")]
+    Stalled(Duration),
+    #[error("other requests took all memory for too long; one of {0} bytes had to wait")]
+    NoMemory(usize),
     #[error(transparent)]
     Socket(#[from] io::Error),
 }
@@ -29,20 +35,20 @@ pub struct Frame<'a> {
     /// Without its length.
     pub bytes: Bytes,
     /// Given back when the request is answered.
-    pub memory: Option<SemaphorePermit<'a>>,
+    pub memory: Share<'a>,
 }
 
 /// What has been received and is not yet a request.
 pub struct Frames<'a> {
     buffer: BytesMut,
-    largest: usize,
-    memory: &'a Semaphore,
+    limits: &'a Limits,
+    memory: &'a RequestMemory,
 }
 
 impl<'a> Frames<'a> {
-    /// Requests have at most `largest` bytes; beyond 64 KiB each takes from `memory`, whose permits are KiB.
-    pub fn new(largest: usize, memory: &'a Semaphore) -> Self {
-        Frames { buffer: BytesMut::new(), largest, memory }
+    /// Requests as large as the limits say; beyond 64 KiB each takes from `memory`.
+    pub fn new(limits: &'a Limits, memory: &'a RequestMemory) -> Self {
+        Frames { buffer: BytesMut::new(), limits, memory }
     }
 
     /// Waits until a request begins. Whether one did; else the client closed.
@@ -55,35 +61,34 @@ impl<'a> Frames<'a> {
         Ok(!self.buffer.is_empty())
     }
 
-    /// The rest of the request that began. Room is made as bytes come, not as the client announces.
+    /// The rest of the request that began. The time that it waits for memory does not count as its own.
     pub async fn next(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> Result<Frame<'a>, FrameError> {
-        while self.buffer.len() < 4 {
-            self.read(socket, READ).await?;
-        }
+        let transfer = self.limits.transfer;
+        let slow = |_| FrameError::Slow(transfer);
+        timeout(transfer, self.fill(socket, 4)).await.map_err(slow)??;
         let announced = self.buffer.get_i32();
-        let length = usize::try_from(announced).ok().filter(|length| *length <= self.largest).ok_or(FrameError::Size(announced))?;
-        let mut memory: Option<SemaphorePermit<'a>> = None;
-        let mut room = FREE.min(length);
-        loop {
-            while self.buffer.len() < room {
-                self.read(socket, room - self.buffer.len()).await?;
-            }
-            if room == length {
-                break;
-            }
-            let next = (room * 4).min(length);
-            let permit = self.memory.acquire_many(((next - room) / KIB) as u32).await.map_err(|_| FrameError::Ended)?;
-            match &mut memory {
-                Some(held) => held.merge(permit),
-                None => memory = Some(permit),
-            }
-            room = next;
+        let largest = self.limits.request_bytes;
+        let length = usize::try_from(announced).ok().filter(|length| *length <= largest).ok_or(FrameError::Size(announced))?;
+        let memory = self.memory.take(length).await.ok_or(FrameError::NoMemory(length))?;
+        timeout(transfer, self.fill(socket, length)).await.map_err(slow)??;
+        let bytes = self.buffer.split_to(length).freeze();
+        if memory.is_some() {
+            // What follows must not keep it all.
+            self.buffer = BytesMut::from(&self.buffer[..]);
         }
-        Ok(Frame { bytes: self.buffer.split_to(length).freeze(), memory })
+        Ok(Frame { bytes, memory })
     }
 
-    async fn read(&mut self, socket: &mut (impl AsyncRead + Unpin), room: usize) -> Result<(), FrameError> {
-        self.buffer.reserve(room);
-        if socket.read_buf(&mut self.buffer).await? == 0 { Err(FrameError::Ended) } else { Ok(()) }
+    /// Reads until so many bytes are there.
+    async fn fill(&mut self, socket: &mut (impl AsyncRead + Unpin), length: usize) -> Result<(), FrameError> {
+        let stall = self.limits.stall;
+        while self.buffer.len() < length {
+            self.buffer.reserve(READ.max(length - self.buffer.len()));
+            let read = timeout(stall, socket.read_buf(&mut self.buffer)).await.map_err(|_| FrameError::Stalled(stall))??;
+            if read == 0 {
+                return Err(FrameError::Ended);
+            }
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod connection;
 mod frames;
 mod parts;
+mod request_memory;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use self::frames::KIB;
+use self::request_memory::RequestMemory;
 use super::node::Node;
 use super::settings::Limits;
 
@@ -24,7 +25,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Accepts clients until `stopping` says so, then gives their requests at work the time that they may take.
 pub async fn serve(listener: TcpListener, node: Arc<Node>, limits: Limits, mut stopping: watch::Receiver<bool>) {
     let limits = Arc::new(limits);
-    let memory = Arc::new(Semaphore::new(limits.requests_bytes / KIB));
+    let memory = Arc::new(RequestMemory::new(limits.requests_bytes, limits.transfer));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

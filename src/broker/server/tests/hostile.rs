@@ -8,7 +8,9 @@ use proptest::test_runner::TestRunner;
 use super::Running;
 use super::client::{Client, one_record};
 use crate::broker::wire::metadata::{MetadataRequest, MetadataResponse};
+use crate::broker::wire::produce::ProduceResponse;
 use crate::broker::wire::{ApiKey, ErrorCode};
+use crate::clock::Stopwatch;
 
 /// Another client is served as ever.
 fn serves(client: &mut Client) {
@@ -38,19 +40,39 @@ fn what_is_no_request_closes_its_connection_alone() {
 #[test]
 fn a_request_that_stalls_closes_its_connection_and_gives_its_memory_back() {
     let running = Running::start(|settings| {
-        settings.limits.transfer = Duration::from_millis(300);
-        settings.limits.requests_bytes = 1 << 20;
+        settings.limits.stall = Duration::from_millis(300);
+        settings.limits.requests_bytes = 4 << 20;
     });
     let mut stalled = running.client();
-    stalled.send(&(900u32 << 10).to_be_bytes());
+    stalled.send(&(40u32 << 20).to_be_bytes());
     stalled.send(&vec![0; 300 << 10]);
     assert!(stalled.is_closed());
 
-    // As much as all may have together: there only if the stalled one gave its part back.
+    // As much as large ones may have together: there only if the stalled one gave its part back.
     let mut client = running.client();
-    let refused: crate::broker::wire::produce::ProduceResponse =
-        client.ask(ApiKey::Produce, 9, one_record("missing", 0, 1, &"x".repeat(1 << 20)));
+    let refused: ProduceResponse = client.ask(ApiKey::Produce, 9, one_record("missing", 0, 1, &"x".repeat(5 << 20)));
     assert_eq!(refused.responses[0].partition_responses[0].error_code, ErrorCode::UnknownTopicOrPartition);
+}
+
+#[test]
+fn large_requests_that_hang_do_not_keep_small_ones_waiting() {
+    let running = Running::start(|settings| settings.limits.requests_bytes = 8 << 20);
+    let began = Stopwatch::start();
+    let hanging: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = running.client();
+            client.send(&(40u32 << 20).to_be_bytes());
+            client.send(&vec![0; 100 << 10]);
+            client
+        })
+        .collect();
+    let mut client = running.client();
+    for _ in 0..10 {
+        let refused: ProduceResponse = client.ask(ApiKey::Produce, 9, one_record("missing", 0, 1, &"x".repeat(900 << 10)));
+        assert_eq!(refused.responses[0].partition_responses[0].error_code, ErrorCode::UnknownTopicOrPartition);
+    }
+    assert!(began.elapsed() < Duration::from_secs(8), "before any of them was given up");
+    drop(hanging);
 }
 
 #[test]
