@@ -66,7 +66,7 @@ fn folded(compression: Compression, records: &[u8], compress: impl FnOnce(&[u8])
     let attempt = || -> io::Result<Option<Vec<u8>>> {
         let folded = compress(records)?;
         let mut unfolded = Vec::with_capacity(records.len());
-        compression.reader(&folded)?.take(records.len() as u64 + 1).read_to_end(&mut unfolded)?;
+        compression.reader(&folded, records.len() + 1)?.read_to_end(&mut unfolded)?;
         Ok((unfolded == records).then_some(folded))
     };
     // An encoder may panic over records that a client has chosen.

@@ -1,6 +1,6 @@
 //! Kafka's four codecs: read as any client writes them, written when compaction takes records out of a batch.
 
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -8,12 +8,12 @@ use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInf
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-/// What a batch of at most a few megabytes may unfold to; more is taken for an attack.
-const MAX_UNFOLDED_BYTES: u64 = 64 << 20;
+/// What any batch may unfold to; more is taken for an attack.
+pub const MAX_UNFOLDED_BYTES: usize = 64 << 20;
+/// Records of usual size lie in it as a whole. Small in tests, so that many lie across its ends.
+const BUFFER_BYTES: usize = if cfg!(test) { 64 } else { 16 << 10 };
 /// zstd keeps a window of what it unfolded; its level 19 wants 8 MiB.
 const MAX_ZSTD_WINDOW_BYTES: u64 = 32 << 20;
-/// xerial's snappy-java writes blocks of 32 KiB; this is for the raw blocks of librdkafka.
-const MAX_SNAPPY_BLOCK_BYTES: usize = 64 << 20;
 const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\x00";
 const XERIAL_HEADER_BYTES: usize = 16;
 const XERIAL_BLOCK_BYTES: usize = 32 << 10;
@@ -46,18 +46,18 @@ impl Compression {
         })
     }
 
-    /// Unfolds while reading; memory is bounded whatever the bytes say.
-    pub fn reader(self, bytes: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+    /// Unfolds while reading, `most` bytes at most; memory is bounded whatever the bytes say.
+    pub fn reader(self, bytes: &[u8], most: usize) -> io::Result<Box<dyn BufRead + '_>> {
         let reader: Box<dyn Read + '_> = match self {
             Compression::None => Box::new(bytes),
             Compression::Gzip => Box::new(MultiGzDecoder::new(bytes)),
-            Compression::Snappy => Box::new(SnappyReader::new(bytes)),
+            Compression::Snappy => Box::new(SnappyReader::new(bytes, most)),
             Compression::Lz4 => Box::new(FrameDecoder::new(bytes)),
             Compression::Zstd => {
                 Box::new(StreamingDecoder::new_with_max_window_size(bytes, MAX_ZSTD_WINDOW_BYTES).map_err(io::Error::other)?)
             }
         };
-        Ok(Box::new(BufReader::new(reader.take(MAX_UNFOLDED_BYTES))))
+        Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, reader.take(most as u64))))
     }
 
     /// Folds.
@@ -86,14 +86,16 @@ impl Compression {
 struct SnappyReader<'a> {
     rest: &'a [u8],
     framed: bool,
+    /// Of one block: xerial's have 32 KiB, but librdkafka writes one raw block.
+    most: usize,
     block: Cursor<Vec<u8>>,
 }
 
 impl<'a> SnappyReader<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    fn new(bytes: &'a [u8], most: usize) -> Self {
         let framed = bytes.starts_with(XERIAL_MAGIC);
         let rest = if framed { bytes.get(XERIAL_HEADER_BYTES..).unwrap_or_default() } else { bytes };
-        SnappyReader { rest, framed, block: Cursor::default() }
+        SnappyReader { rest, framed, most, block: Cursor::default() }
     }
 
     fn next_block(&mut self) -> io::Result<()> {
@@ -106,7 +108,7 @@ impl<'a> SnappyReader<'a> {
         } else {
             std::mem::take(&mut self.rest)
         };
-        if snap::raw::decompress_len(block)? > MAX_SNAPPY_BLOCK_BYTES {
+        if snap::raw::decompress_len(block)? > self.most {
             return Err(io::Error::other("a snappy block unfolds to too much"));
         }
         self.block = Cursor::new(snap::raw::Decoder::new().decompress_vec(block)?);

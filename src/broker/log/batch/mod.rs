@@ -7,6 +7,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod varint;
 
 pub use builder::{BatchBuilder, marker_batch};
 pub use compression::Compression;

@@ -2,7 +2,8 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::records::{self as reference, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions};
 use proptest::prelude::*;
 
-use super::{BatchHeader, ControlRecord, HEADER_BYTES, Limits, Records, marker_batch, validate};
+use super::records::Outline;
+use super::{BatchHeader, Compression, ControlRecord, HEADER_BYTES, Limits, Records, marker_batch, validate};
 use crate::broker::log::tests::{NOW, Sent};
 use crate::broker::log::{AppendError, Marker};
 
@@ -76,23 +77,43 @@ fn raw_snappy_is_read_as_well() {
     assert_eq!(validate(&batch, LIMITS).expect("is valid").count, 2);
 }
 
-#[test]
-fn records_that_unfold_to_far_too_much_are_refused() {
-    let value = vec![0; 65 << 20];
-    let plain = Sent::records(vec![(None, Some(value), NOW)]).bytes();
-    let mut header = super::BatchHeader::read(&plain).expect("is a batch");
-    let folded = super::Compression::Gzip.compress(&plain[super::HEADER_BYTES..]).expect("folds");
+/// One record of zeros, gzipped.
+fn zeros(bytes: usize) -> Vec<u8> {
+    let plain = Sent::records(vec![(None, Some(vec![0; bytes]), NOW)]).bytes();
+    let mut header = BatchHeader::read(&plain).expect("is a batch");
+    let folded = Compression::Gzip.compress(&plain[HEADER_BYTES..]).expect("folds");
     header.attributes |= 1;
-    header.size = super::HEADER_BYTES + folded.len();
-    let sent = [header.sealed(&folded).as_slice(), &folded].concat();
-    assert!(sent.len() < 1 << 17);
-    assert!(matches!(validate(&sent, LIMITS), Err(AppendError::CorruptMessage(_) | AppendError::InvalidRecord(_))));
+    header.size = HEADER_BYTES + folded.len();
+    [header.sealed(&folded).as_slice(), &folded].concat()
+}
+
+#[test]
+fn records_that_unfold_to_far_too_much_for_their_topic_are_refused() {
+    let larger = Limits { max_bytes: 4 << 20, ..LIMITS };
+    for (mib, limits, fits) in [(31, LIMITS, true), (33, LIMITS, false), (33, larger, true), (65, larger, false)] {
+        let sent = zeros(mib << 20);
+        assert!(sent.len() < 1 << 17);
+        let checked = validate(&sent, limits);
+        assert_eq!(checked.is_ok(), fits, "{mib} MiB: {checked:?}");
+        assert!(fits || matches!(checked, Err(AppendError::CorruptMessage(_) | AppendError::InvalidRecord(_))));
+    }
+}
+
+#[test]
+fn a_record_is_checked_without_being_kept_in_memory() {
+    let sent = zeros(10 << 20);
+    let header = BatchHeader::read(&sent).expect("is a batch");
+    let mut records = Records::new(header, &sent).expect("are records");
+    let outline = records.next_outline().expect("is read").expect("is there");
+    assert_eq!((outline.offset, outline.timestamp, outline.has_key), (0, NOW, false));
+    assert_eq!((records.next_outline().expect("is the end"), records.held()), (None, 0));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
-    /// Bytes with a right checksum, but otherwise anything: refused or taken, never a panic; and what is taken can be read to its end.
+    /// Bytes with a right checksum, but otherwise anything: refused or taken, never a panic; what is taken can be read to its end, and the
+    /// outlines of records are those of the records.
     #[test]
     fn hostile_batches_do_no_harm(
         compression in 0..8_i16, count in 1..20_usize, size in 0..300_usize,
@@ -111,6 +132,18 @@ proptest! {
             bytes[8..12].copy_from_slice(&(length as i32).to_be_bytes());
             let crc = crc32c::crc32c(&bytes[21..]);
             bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        }
+        if let Some(header) = BatchHeader::read(&bytes)
+            && let (Ok(mut records), Ok(mut outlines)) = (Records::new(header, &bytes), Records::new(header, &bytes))
+        {
+            loop {
+                let record = records.next_record().map(|record| record.map(Outline::from));
+                let outline = outlines.next_outline();
+                prop_assert_eq!(record.as_ref().ok(), outline.as_ref().ok());
+                if !matches!(record, Ok(Some(_))) {
+                    break;
+                }
+            }
         }
         if let Ok(header) = validate(&bytes, LIMITS) {
             let mut records = Records::new(header, &bytes).expect("was read before");

@@ -1,7 +1,12 @@
 //! What a client's batch must satisfy, as in Kafka's `LogValidator`.
 
+use super::compression::MAX_UNFOLDED_BYTES;
 use super::{BatchHeader, HEADER_BYTES, NO_PRODUCER, Records, RecordsError};
 use crate::broker::log::AppendError;
+
+/// Records unfold to so many times `max.message.bytes` at most, if that is more than what any topic allows.
+const USUAL_RATIO: usize = 16;
+const USUAL_UNFOLDED_BYTES: usize = 32 << 20;
 
 /// What a topic asks of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -76,13 +81,14 @@ fn check_header(header: &BatchHeader) -> Result<(), AppendError> {
 }
 
 fn check_records(header: &BatchHeader, batch: &[u8], limits: Limits) -> Result<i64, AppendError> {
-    let mut records = Records::new(*header, batch).map_err(refuse)?;
+    let unfolded = limits.max_bytes.saturating_mul(USUAL_RATIO).clamp(USUAL_UNFOLDED_BYTES, MAX_UNFOLDED_BYTES);
+    let mut records = Records::within(*header, batch, unfolded).map_err(refuse)?;
     let (mut expected, mut max_timestamp) = (0, -1);
-    while let Some(record) = records.next_record().map_err(refuse)? {
+    while let Some(record) = records.next_outline().map_err(refuse)? {
         if record.offset != expected {
             return Err(AppendError::InvalidRecord(format!("record {expected} has offset delta {}", record.offset)));
         }
-        if limits.keys_required && record.key.is_none() {
+        if limits.keys_required && !record.has_key {
             return Err(AppendError::InvalidRecord(format!("record {expected} has no key, which a compacted topic needs")));
         }
         if let Some((oldest, newest)) = limits.timestamps

@@ -70,7 +70,7 @@ fn scan(window: &Window, timestamp: i64, log_start: i64) -> io::Result<Option<Ti
 
 fn in_batch(header: BatchHeader, batch: &[u8], timestamp: i64, log_start: i64) -> Option<TimedOffset> {
     let mut records = Records::new(header, batch).ok()?;
-    while let Ok(Some(record)) = records.next_record() {
+    while let Ok(Some(record)) = records.next_outline() {
         if record.timestamp >= timestamp && record.offset >= log_start {
             return Some(TimedOffset { offset: record.offset, timestamp: record.timestamp });
         }
