@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::on_disk;
-use crate::broker::log::{ConfigEntry, ConfigKind, TopicConfig};
+use crate::broker::log::{ConfigEntry, ConfigKind, LogError, TopicConfig};
 use crate::broker::node::{NODE_ID, Node};
 use crate::broker::wire::ErrorCode;
 use crate::broker::wire::alter_configs::{self, AlterConfigsRequest, AlterConfigsResponse};
@@ -150,14 +150,14 @@ fn broker_name(of_topic: &str) -> String {
 /// Answers AlterConfigs: what is not named goes back to its default.
 pub fn alter_configs(node: &Node, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let validate_only = request.validate_only;
-    let alter = |resource: alter_configs::AlterConfigsResource| {
+    let response = |resource: alter_configs::AlterConfigsResource| {
         let altered = only_topics(resource.resource_type).and_then(|()| {
             let mut configs = BTreeMap::new();
             for config in resource.configs {
-                let value = config.value.ok_or_else(|| no_value(&config.name))?;
+                let value = config.value.ok_or_else(|| (ErrorCode::InvalidConfig, no_value(&config.name)))?;
                 configs.insert(config.name, value);
             }
-            replace(node, &resource.resource_name, configs, validate_only)
+            alter(node, &resource.resource_name, |_| Ok(configs), validate_only)
         });
         let (error_code, error_message) = told(altered);
         alter_configs::AlterConfigsResourceResponse {
@@ -167,17 +167,17 @@ pub fn alter_configs(node: &Node, request: AlterConfigsRequest) -> AlterConfigsR
             resource_name: resource.resource_name,
         }
     };
-    AlterConfigsResponse { throttle_time_ms: 0, responses: request.resources.into_iter().map(alter).collect() }
+    AlterConfigsResponse { throttle_time_ms: 0, responses: request.resources.into_iter().map(response).collect() }
 }
 
 /// Answers IncrementalAlterConfigs: what is not named stays.
 pub fn incremental_alter_configs(node: &Node, request: IncrementalAlterConfigsRequest) -> IncrementalAlterConfigsResponse {
     let validate_only = request.validate_only;
-    let alter = |resource: incremental_alter_configs::AlterConfigsResource| {
-        let name = &resource.resource_name;
-        let altered = only_topics(resource.resource_type)
-            .and_then(|()| changed(node, name, resource.configs))
-            .and_then(|configs| replace(node, name, configs, validate_only));
+    let response = |resource: incremental_alter_configs::AlterConfigsResource| {
+        let altered = only_topics(resource.resource_type).and_then(|()| {
+            let changes = known_operations(resource.configs)?;
+            alter(node, &resource.resource_name, |config| changed(config, changes), validate_only)
+        });
         let (error_code, error_message) = told(altered);
         incremental_alter_configs::AlterConfigsResourceResponse {
             error_code,
@@ -186,23 +186,31 @@ pub fn incremental_alter_configs(node: &Node, request: IncrementalAlterConfigsRe
             resource_name: resource.resource_name,
         }
     };
-    IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses: request.resources.into_iter().map(alter).collect() }
+    IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses: request.resources.into_iter().map(response).collect() }
 }
 
-/// The overrides of a topic after the changes.
-fn changed(node: &Node, name: &str, changes: Vec<AlterableConfig>) -> Result<BTreeMap<String, String>, Refused> {
-    let topic = node.logs.topic(name).ok_or_else(|| no_topic(name))?;
-    let entries = topic.config.describe();
-    let mut configs = topic.config.overrides().clone();
+fn known_operations(changes: Vec<AlterableConfig>) -> Result<Vec<AlterableConfig>, Refused> {
+    match changes.iter().find(|change| !(SET..=SUBTRACT).contains(&change.config_operation)) {
+        Some(AlterableConfig { name, config_operation, .. }) => {
+            Err((ErrorCode::InvalidRequest, format!("Unknown operation {config_operation} on config {name}")))
+        }
+        None => Ok(changes),
+    }
+}
+
+/// The overrides of a topic after changes of known operations.
+fn changed(config: &TopicConfig, changes: Vec<AlterableConfig>) -> Result<BTreeMap<String, String>, LogError> {
+    let entries = config.describe();
+    let mut configs = config.overrides().clone();
     for change in changes {
         let list = || {
             let entry = entries.iter().find(|entry| entry.name == change.name).filter(|entry| entry.kind == ConfigKind::List);
             let current = entry.map(|entry| configs.get(&change.name).unwrap_or(&entry.value));
             let current = current.map(|list| list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect());
-            let refused = || (ErrorCode::InvalidConfig, format!("Config value append/subtract is not allowed for config: {}", change.name));
+            let refused = || LogError::InvalidConfig(format!("Config value append/subtract is not allowed for config: {}", change.name));
             current.ok_or_else(refused)
         };
-        let given = || change.value.clone().ok_or_else(|| no_value(&change.name));
+        let given = || change.value.clone().ok_or_else(|| LogError::InvalidConfig(no_value(&change.name)));
         let items = |value: &str| value.split(',').map(str::trim).map(str::to_owned).collect::<Vec<String>>();
         match change.config_operation {
             DELETE => _ = configs.remove(&change.name),
@@ -215,23 +223,28 @@ fn changed(node: &Node, name: &str, changes: Vec<AlterableConfig>) -> Result<BTr
                 list.extend(items(&value).into_iter().filter(|item| !list.contains(item)).collect::<Vec<_>>());
                 configs.insert(change.name, list.join(","));
             }
-            SUBTRACT => {
+            // SUBTRACT: others were refused before.
+            _ => {
                 let (mut list, value): (Vec<String>, String) = (list()?, given()?);
                 let gone = items(&value);
                 list.retain(|item| !gone.contains(item));
                 configs.insert(change.name, list.join(","));
             }
-            other => return Err((ErrorCode::InvalidRequest, format!("Unknown operation {other} on config {}", change.name))),
         }
     }
     Ok(configs)
 }
 
-fn replace(node: &Node, name: &str, configs: BTreeMap<String, String>, validate_only: bool) -> Result<(), Refused> {
+fn alter(
+    node: &Node,
+    name: &str,
+    change: impl FnOnce(&TopicConfig) -> Result<BTreeMap<String, String>, LogError>,
+    validate_only: bool,
+) -> Result<(), Refused> {
     if node.logs.topic(name).is_none() {
         return Err(no_topic(name));
     }
-    let altered = on_disk(|| node.logs.alter_configs(name, configs, validate_only));
+    let altered = on_disk(|| node.logs.alter_configs(name, change, validate_only));
     altered.map(|_| ()).map_err(|error| (ErrorCode::from(&error), error.to_string()))
 }
 
@@ -247,8 +260,8 @@ fn no_topic(name: &str) -> Refused {
     (ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))
 }
 
-fn no_value(config: &str) -> Refused {
-    (ErrorCode::InvalidConfig, format!("Null value not supported for config: {config}"))
+fn no_value(config: &str) -> String {
+    format!("Null value not supported for config: {config}")
 }
 
 fn told(altered: Result<(), Refused>) -> (ErrorCode, Option<String>) {

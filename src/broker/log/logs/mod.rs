@@ -134,11 +134,16 @@ impl Logs {
         self.replace(Topic { partitions, ..topic.with_config(Arc::clone(&topic.config)) })
     }
 
-    /// Replaces all overrides of a topic.
-    pub fn alter_configs(&self, name: &str, configs: BTreeMap<String, String>, validate_only: bool) -> Result<Arc<Topic>, LogError> {
+    /// Replaces all overrides of a topic by what is made of its configs; nobody else changes them meanwhile.
+    pub fn alter_configs(
+        &self,
+        name: &str,
+        change: impl FnOnce(&TopicConfig) -> Result<BTreeMap<String, String>, LogError>,
+        validate_only: bool,
+    ) -> Result<Arc<Topic>, LogError> {
         let _changing = self.shared.changing();
         let topic = self.existing(name)?;
-        let config = Arc::new(TopicConfig::new(configs)?);
+        let config = Arc::new(TopicConfig::new(change(&topic.config)?)?);
         if validate_only {
             return Ok(topic);
         }

@@ -210,7 +210,7 @@ fn a_crash_at_any_point_of_a_swap_leaves_the_old_or_the_new() {
     };
     log.checkpoint_now().expect("is written");
     let one_group = [SMALL, &[("internal.segment.bytes", "1000000")]].concat();
-    bench.logs().alter_configs("t", super::configs_of(&one_group), false).expect("is altered");
+    bench.logs().alter_configs("t", |_| Ok(super::configs_of(&one_group)), false).expect("is altered");
     let old = copy(&bench.place);
     bench.logs().clean();
     let new = copy(&bench.place);

@@ -111,7 +111,7 @@ fn of_two_topics_of_one_name_the_one_with_records_is_it() {
         append(&bench.topic("t", &[]), records);
         remnant.topic("t", &[]);
         if records == 0 {
-            bench.logs().alter_configs("t", super::configs_of(&[]), false).expect("is written later");
+            bench.logs().alter_configs("t", |_| Ok(super::configs_of(&[])), false).expect("is written later");
         }
         let id = bench.logs().topic("t").map(|topic| topic.id);
         bench.crash_and(|place| {

@@ -13,7 +13,7 @@ fn topics_and_their_changes_survive_a_restart() {
     bench.logs().create_topic("gone", 1, configs_of(&[])).expect("is made");
     topic.partitions[2].append(Sent::values(&["a"]).bytes()).expect("is appended");
     bench.logs().create_partitions("orders.v1", 5, false).expect("are made");
-    bench.logs().alter_configs("orders.v1", configs_of(&[("cleanup.policy", "compact")]), false).expect("is altered");
+    bench.logs().alter_configs("orders.v1", |_| Ok(configs_of(&[("cleanup.policy", "compact")])), false).expect("is altered");
     bench.logs().delete_topic("gone").expect("is deleted");
     for _ in 0..2 {
         bench.crash();
@@ -56,7 +56,7 @@ fn wrong_requests_are_refused_as_kafka_does() {
     assert!(matches!(logs.create_partitions("a.b", 1, false), Err(LogError::InvalidPartitions(_))));
     assert!(matches!(logs.create_partitions("a.b", 2, false), Err(LogError::InvalidPartitions(_))));
     assert!(matches!(logs.create_partitions("nope", 2, false), Err(LogError::UnknownTopic(_))));
-    assert!(matches!(logs.alter_configs("a.b", configs_of(&[("x", "y")]), false), Err(LogError::InvalidConfig(_))));
+    assert!(matches!(logs.alter_configs("a.b", |_| Ok(configs_of(&[("x", "y")])), false), Err(LogError::InvalidConfig(_))));
     assert_eq!(logs.topics().len(), 2);
 }
 

@@ -1,6 +1,7 @@
 //! A running broker and clients that write bytes as they like.
 
 mod client;
+mod configs;
 mod frames;
 mod hostile;
 mod memory;
