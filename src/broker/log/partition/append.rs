@@ -1,6 +1,7 @@
 //! Writing: checks, offsets, the file, what follows for readers.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -96,6 +97,7 @@ impl PartitionLog {
     /// Lets readers see what was written.
     fn written(&self, writer: &mut Writer, header: &BatchHeader, control: Option<ControlRecord>, now: i64) -> i64 {
         writer.unchecked_bytes += header.size as u64;
+        self.appended_bytes.fetch_add(header.size as u64, Ordering::SeqCst);
         let mut view = self.view_mut();
         let Active { summary, index, .. } = &mut view.active;
         if let Some(control) = control {

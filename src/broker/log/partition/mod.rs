@@ -18,7 +18,7 @@ mod times;
 mod types;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
@@ -47,6 +47,7 @@ pub struct PartitionLog {
     flushed: Flushed,
     /// The directory's entries are on disk.
     names_synced: AtomicBool,
+    appended_bytes: AtomicU64,
     progress: watch::Sender<Progress>,
 }
 
@@ -130,9 +131,20 @@ impl PartitionLog {
         self.view().size_bytes()
     }
 
+    /// Bytes that came since the log was opened.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes.load(Ordering::SeqCst)
+    }
+
     /// Producers known here, for DescribeProducers.
     pub fn producers(&self) -> Vec<ActiveProducer> {
         self.writer().producers.describe()
+    }
+
+    /// How many wait for a change.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.progress.receiver_count()
     }
 
     /// The files of all partitions, to make them fail or wait.
@@ -163,7 +175,8 @@ impl PartitionLog {
         }
     }
 
-    pub(super) fn is_deleted(&self) -> bool {
+    /// Its topic was deleted; nothing comes any more.
+    pub fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::SeqCst)
     }
 

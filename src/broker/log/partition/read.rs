@@ -30,6 +30,8 @@ impl PartitionLog {
 
     /// Batches from `offset` on: as many whole ones as fit; what is returned takes at most twice the memory.
     pub fn read_within(&self, offset: i64, room: ReadRoom, isolation: Isolation) -> Result<ReadResult, ReadError> {
+        #[cfg(test)]
+        self.files.reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         // A segment may be deleted or replaced between looking it up and opening it; then it is looked up again.
         let mut result = self.try_read(offset, room, isolation);
         for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::watch;
@@ -47,6 +47,7 @@ impl PartitionLog {
             view: RwLock::new(view),
             flushed: Flushed::up_to(flushed),
             names_synced: AtomicBool::new(false),
+            appended_bytes: AtomicU64::new(0),
             progress,
         })
     }

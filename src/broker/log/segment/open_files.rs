@@ -22,6 +22,9 @@ pub struct OpenFiles {
     pub sync_faults: AtomicU64,
     #[cfg(test)]
     pub open_faults: AtomicU64,
+    /// How often records were read.
+    #[cfg(test)]
+    pub reads: AtomicU64,
     /// Where attempts to force a segment to disk wait for each other.
     #[cfg(test)]
     pub syncs: super::Meeting,
@@ -66,6 +69,8 @@ impl OpenFiles {
             sync_faults: AtomicU64::new(0),
             #[cfg(test)]
             open_faults: AtomicU64::new(0),
+            #[cfg(test)]
+            reads: AtomicU64::new(0),
             #[cfg(test)]
             syncs: super::Meeting::default(),
         })

@@ -2,6 +2,7 @@
 
 mod client;
 mod configs;
+mod fetching;
 mod frames;
 mod hostile;
 mod memory;
