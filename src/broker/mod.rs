@@ -79,10 +79,8 @@ impl Broker {
             Coordinator::open(&settings.data_dir, settings.coordinator_settings(), Arc::clone(&logs), clock)?
         };
         runtime.spawn(coordinator.clone().run());
-        let (host, port) = settings.advertised.clone().unwrap_or_else(|| (address.ip().to_string(), address.port()));
         let node = Arc::new(Node {
-            host,
-            port,
+            advertised: node::advertised(settings.advertised.clone(), address),
             cluster_id,
             directory: settings.data_dir.display().to_string(),
             default_partitions: settings.default_partitions,

@@ -12,7 +12,8 @@ use super::log::{Fsync, LogSettings};
 pub struct BrokerSettings {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// What it tells clients to connect to, as host and port; by default where it listens.
+    /// What it tells clients to connect to, as host and port; by default where it listens, and where that is all addresses of the machine, the
+    /// one at which the client found it.
     pub advertised: Option<(String, u16)>,
     /// Everything it keeps.
     pub data_dir: PathBuf,

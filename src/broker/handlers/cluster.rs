@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::metadata::{CLUSTER_OPERATIONS, UNTOLD};
-use crate::broker::node::{NODE_ID, Node};
+use crate::broker::node::{Endpoint, NODE_ID, Node};
 use crate::broker::wire::ErrorCode;
 use crate::broker::wire::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
 use crate::broker::wire::describe_log_dirs::{
@@ -17,10 +17,13 @@ const TRANSACTION: i8 = 1;
 const BROKERS: i8 = 1;
 
 /// Answers FindCoordinator: this node keeps all groups and transactional ids.
-pub fn find_coordinator(node: &Node, version: i16, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
+pub fn find_coordinator(broker: &Endpoint, version: i16, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
     let known = matches!(request.key_type, GROUP | TRANSACTION);
-    let (error_code, node_id, host, port) =
-        if known { (ErrorCode::None, NODE_ID, node.host.as_str(), i32::from(node.port)) } else { (ErrorCode::InvalidRequest, -1, "", -1) };
+    let (error_code, node_id, host, port) = if known {
+        (ErrorCode::None, NODE_ID, broker.host.as_str(), i32::from(broker.port))
+    } else {
+        (ErrorCode::InvalidRequest, -1, "", -1)
+    };
     let mut response = FindCoordinatorResponse::default();
     if version < 4 {
         return FindCoordinatorResponse { error_code, node_id, host: host.to_owned(), port, ..response };
@@ -31,7 +34,7 @@ pub fn find_coordinator(node: &Node, version: i16, request: FindCoordinatorReque
 }
 
 /// Answers DescribeCluster.
-pub fn describe_cluster(node: &Node, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+pub fn describe_cluster(node: &Node, broker: &Endpoint, request: &DescribeClusterRequest) -> DescribeClusterResponse {
     if request.endpoint_type != BROKERS {
         return DescribeClusterResponse {
             error_code: ErrorCode::UnsupportedVersion,
@@ -39,7 +42,7 @@ pub fn describe_cluster(node: &Node, request: &DescribeClusterRequest) -> Descri
             ..DescribeClusterResponse::default()
         };
     }
-    let broker = DescribeClusterBroker { broker_id: NODE_ID, host: node.host.clone(), port: i32::from(node.port), rack: None };
+    let broker = DescribeClusterBroker { broker_id: NODE_ID, host: broker.host.clone(), port: i32::from(broker.port), rack: None };
     DescribeClusterResponse {
         cluster_id: node.cluster_id.clone(),
         controller_id: NODE_ID,

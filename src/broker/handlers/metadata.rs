@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::disk::on_disk;
 use crate::broker::log::{LogError, Topic};
-use crate::broker::node::{NODE_ID, Node};
+use crate::broker::node::{Endpoint, NODE_ID, Node};
 use crate::broker::wire::ErrorCode;
 use crate::broker::wire::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponsePartition,
@@ -28,7 +28,7 @@ pub const UNTOLD: i32 = i32::MIN;
 const PARTITIONS_OF_A_PAGE: i32 = 2000;
 
 /// Answers Metadata. Topics that do not exist are made, if both sides want that.
-pub fn metadata(node: &Node, version: i16, request: MetadataRequest) -> MetadataResponse {
+pub fn metadata(node: &Node, broker: &Endpoint, version: i16, request: MetadataRequest) -> MetadataResponse {
     let topic_operations = if request.include_topic_authorized_operations { TOPIC_OPERATIONS } else { UNTOLD };
     let cluster_operations = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { UNTOLD };
     let topics = match request.topics {
@@ -47,7 +47,7 @@ pub fn metadata(node: &Node, version: i16, request: MetadataRequest) -> Metadata
         }
     };
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker { node_id: NODE_ID, host: node.host.clone(), port: i32::from(node.port), rack: None }],
+        brokers: vec![MetadataResponseBroker { node_id: NODE_ID, host: broker.host.clone(), port: i32::from(broker.port), rack: None }],
         cluster_id: Some(node.cluster_id.clone()),
         controller_id: NODE_ID,
         topics: with_operations(topics, topic_operations),

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::answer_memory::Share;
-use super::node::Node;
+use super::node::{Endpoint, Node};
 use super::wire::{Api, ApiKey, Message, Reader, RequestHeader, WireError, response_frame};
 
 /// Who asks.
@@ -29,6 +29,8 @@ pub struct Client {
     pub id: String,
     /// Where it connects from, as Kafka shows it: "/127.0.0.1".
     pub host: String,
+    /// What it is told to connect to.
+    pub broker: Endpoint,
 }
 
 /// What goes to the client.
@@ -87,7 +89,7 @@ pub async fn answer(
             _ = stopping.wait_for(|stopping| *stopping) => Err(Refusal::Stopping),
         },
         ApiKey::Produce => produced(node, reply, reader).await,
-        _ => Ok(Some(prompt(node, reply, reader).await?.into())),
+        _ => Ok(Some(prompt(node, client, reply, reader).await?.into())),
     }
 }
 
@@ -127,13 +129,13 @@ async fn produced(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<O
 }
 
 /// What waits for the disk at most.
-async fn prompt(node: &Node, reply: Reply<'_>, mut reader: Reader) -> Result<Vec<Bytes>, Refusal> {
+async fn prompt(node: &Node, client: &Client, reply: Reply<'_>, mut reader: Reader) -> Result<Vec<Bytes>, Refusal> {
     let (v, coordinator) = (reply.header.version, &node.coordinator);
     match reply.api.key {
         ApiKey::ApiVersions => reply.with(api_versions::api_versions(v, &reader.message(v)?)),
-        ApiKey::Metadata => reply.with(metadata::metadata(node, v, reader.message(v)?)),
-        ApiKey::FindCoordinator => reply.with(cluster::find_coordinator(node, v, reader.message(v)?)),
-        ApiKey::DescribeCluster => reply.with(cluster::describe_cluster(node, &reader.message(v)?)),
+        ApiKey::Metadata => reply.with(metadata::metadata(node, &client.broker, v, reader.message(v)?)),
+        ApiKey::FindCoordinator => reply.with(cluster::find_coordinator(&client.broker, v, reader.message(v)?)),
+        ApiKey::DescribeCluster => reply.with(cluster::describe_cluster(node, &client.broker, &reader.message(v)?)),
         ApiKey::ListPartitionReassignments => reply.with(cluster::list_partition_reassignments(&reader.message(v)?)),
         ApiKey::DescribeLogDirs => reply.with(cluster::describe_log_dirs(node, reader.message(v)?)),
         ApiKey::DescribeTopicPartitions => reply.with(metadata::describe_topic_partitions(node, reader.message(v)?)),

@@ -64,7 +64,8 @@ async fn run(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Closed> {
     let mut frames = Frames::new(limits, memory);
-    let mut client = Client { id: String::new(), host: format!("/{}", peer.ip()) };
+    let broker = node.endpoint(socket.local_addr().map_err(FrameError::Socket)?);
+    let mut client = Client { id: String::new(), host: format!("/{}", peer.ip()), broker };
     loop {
         let begun = tokio::select! {
             begun = timeout(limits.idle, frames.begun(socket)) => begun,

@@ -37,7 +37,7 @@ fn answer(running: &Running, mut request: FetchRequest) -> Answer {
     let frame = Client::frame(ApiKey::Fetch, 12, &mut request);
     let mut reader = Reader::new(frame.slice(4..));
     let header = RequestHeader::read(&mut reader).expect("a header");
-    let client = handlers::Client { id: String::new(), host: String::new() };
+    let client = handlers::Client { id: String::new(), host: String::new(), broker: broker.address().into() };
     let (_stopping, mut told) = watch::channel(false);
     let answered = broker.runtime.as_ref().expect("it runs").block_on(handlers::answer(&broker.node, &client, &header, reader, &mut told));
     answered.ok().flatten().expect("is answered")

@@ -6,7 +6,9 @@ use super::Running;
 use super::client::{Client, one_record};
 use crate::broker::Fsync;
 use crate::broker::wire::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use crate::broker::wire::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use crate::broker::wire::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use crate::broker::wire::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::broker::wire::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use crate::broker::wire::produce::ProduceResponse;
 use crate::broker::wire::{APIS, ApiKey, ErrorCode};
@@ -144,4 +146,25 @@ fn what_was_acknowledged_is_there_after_a_restart_and_the_cluster_is_the_same() 
     assert_eq!((after.cluster_id, &after.topics), (before.cluster_id, &before.topics));
     let found: FetchResponse = client.ask(ApiKey::Fetch, 12, fetch("t", 0, 1, Duration::ZERO));
     assert!(found.responses[0].partitions[0].records.as_ref().is_some_and(|records| records.ends_with(b"kept\0")));
+}
+
+#[test]
+fn who_finds_the_broker_by_one_of_many_addresses_is_told_that_one() {
+    let running = Running::start(|settings| settings.listen = ([0, 0, 0, 0], 0).into());
+    let port = running.broker.as_ref().expect("it runs").address().port();
+    for host in ["127.0.0.1", "127.0.0.2"] {
+        let mut client = Client::connect((host.parse::<std::net::IpAddr>().expect("an address"), port).into());
+        let told = (host.to_owned(), i32::from(port));
+        let metadata: MetadataResponse = client.ask(ApiKey::Metadata, 12, MetadataRequest::default());
+        assert_eq!((metadata.brokers[0].host.clone(), metadata.brokers[0].port), told);
+        let mut request = FindCoordinatorRequest { coordinator_keys: vec!["g".to_owned()], ..FindCoordinatorRequest::default() };
+        let found: FindCoordinatorResponse = client.ask(ApiKey::FindCoordinator, 4, request.clone());
+        assert_eq!((found.coordinators[0].host.clone(), found.coordinators[0].port), told);
+        (request.key, request.coordinator_keys) = ("g".to_owned(), Vec::new());
+        let found: FindCoordinatorResponse = client.ask(ApiKey::FindCoordinator, 3, request);
+        assert_eq!((found.host, found.port), told);
+        let cluster = DescribeClusterRequest { endpoint_type: 1, ..DescribeClusterRequest::default() };
+        let cluster: DescribeClusterResponse = client.ask(ApiKey::DescribeCluster, 1, cluster);
+        assert_eq!((cluster.brokers[0].host.clone(), cluster.brokers[0].port), told);
+    }
 }
