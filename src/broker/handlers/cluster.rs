@@ -1,8 +1,10 @@
 //! The cluster of one node, and what it holds on disk.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::metadata::{CLUSTER_OPERATIONS, UNTOLD};
+use crate::broker::log::Volume;
 use crate::broker::node::{Endpoint, NODE_ID, Node};
 use crate::broker::wire::ErrorCode;
 use crate::broker::wire::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
@@ -75,9 +77,9 @@ pub fn describe_log_dirs(node: &Node, request: DescribeLogDirsRequest) -> Descri
     }
     let mut result = DescribeLogDirsResult { log_dir: node.directory.clone(), topics, ..DescribeLogDirsResult::default() };
     // Else they stay at -1, unknown.
-    if let Ok(volume) = rustix::fs::statvfs(&node.directory) {
-        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(volume.f_frsize)).unwrap_or(i64::MAX);
-        (result.total_bytes, result.usable_bytes) = (bytes(volume.f_blocks), bytes(volume.f_bavail));
+    if let Ok(volume) = Volume::of(Path::new(&node.directory)) {
+        let told = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        (result.total_bytes, result.usable_bytes) = (told(volume.total_bytes), told(volume.free_bytes));
     }
     DescribeLogDirsResponse { results: vec![result], ..DescribeLogDirsResponse::default() }
 }

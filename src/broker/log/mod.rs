@@ -24,9 +24,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod topic_config;
+mod volume;
 
 pub use error::{AppendError, LogError, ReadError};
 pub use logs::{Logs, Topic};
 pub use partition::{ActiveProducer, Appended, Isolation, Marker, PartitionLog, Progress, ReadResult, ReadRoom, TimedOffset};
 pub use settings::{Fsync, LogSettings};
 pub use topic_config::{ConfigEntry, ConfigKind, TopicConfig};
+pub use volume::Volume;

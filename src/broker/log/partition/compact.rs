@@ -7,7 +7,10 @@ use super::{Maintenance, PartitionLog};
 use crate::broker::log::batch::{BatchHeader, Records};
 use crate::broker::log::cleaner::{CleanedSegment, CleanedTransactions, Filter, KeyMap, Outcome, finish_swap};
 use crate::broker::log::segment::{AbortedTransaction, Closed, Scanner};
-use crate::broker::log::{AppendError, TopicConfig};
+use crate::broker::log::{AppendError, TopicConfig, Volume};
+
+/// An index has fewer than such a part of its segment's bytes.
+const OF_INDEX: u64 = 64;
 
 /// What a run is about.
 struct Plan {
@@ -71,6 +74,11 @@ impl PartitionLog {
     }
 
     fn run(&self, plan: &Plan, config: &TopicConfig, stopped: Stopped<'_>) -> io::Result<bool> {
+        let largest = groups(&plan.segments, config.segment_bytes).into_iter().max_by_key(|group| size_bytes(group));
+        // Before the work, of which nothing would be left.
+        if !largest.is_some_and(|group| self.has_room_for(group)) {
+            return Ok(false);
+        }
         let aborted = self.all_aborted()?;
         let mut keys = KeyMap::new(self.settings.cleaner_memory_bytes);
         let Some(keys_to) = map_keys(plan, &mut keys, aborted.clone(), stopped)? else { return Ok(false) };
@@ -88,9 +96,12 @@ impl PartitionLog {
             delete_retention_ms: config.delete_retention_ms,
         };
         let to_clean: Vec<_> = plan.segments.iter().filter(|segment| segment.base_offset <= keys_to).map(Arc::clone).collect();
-        let before: u64 = to_clean.iter().map(|segment| segment.summary.size).sum();
+        let before = size_bytes(&to_clean);
         let mut after = 0;
         for group in groups(&to_clean, config.segment_bytes) {
+            if !self.has_room_for(group) {
+                return Ok(false);
+            }
             match self.clean_group(group, &mut filter, stopped)? {
                 Some(size) => after += size,
                 None => return Ok(false),
@@ -100,6 +111,22 @@ impl PartitionLog {
         self.checkpoint_now().map_err(io::Error::other)?;
         tracing::debug!(partition = %self.name, before, after, "compacted up to offset {keys_to}");
         Ok(true)
+    }
+
+    /// Whether the disk has what a group may take until it has taken the place of its segments. That it has not is told once.
+    fn has_room_for(&self, group: &[Arc<Closed>]) -> bool {
+        let segments = size_bytes(group);
+        let needed = segments + segments / OF_INDEX;
+        // Where nobody knows, a write will tell.
+        let free = Volume::of(&self.dir).map_or(u64::MAX, |volume| volume.free_bytes);
+        #[cfg(test)]
+        let free = free.min(self.files.room.load(std::sync::atomic::Ordering::SeqCst));
+        let lacks_room = free < needed;
+        let told = std::mem::replace(&mut self.maintenance().lacks_room, lacks_room);
+        if lacks_room && !told {
+            tracing::warn!(partition = %self.name, free, needed, "the disk has too little room for compaction; it begins when there is more");
+        }
+        !lacks_room
     }
 
     /// Bytes that are left of a group; `None`: stopped.
@@ -223,6 +250,10 @@ fn groups(segments: &[Arc<Closed>], most_bytes: u64) -> Vec<&[Arc<Closed>]> {
     }
     groups.push(&segments[from..]);
     groups
+}
+
+fn size_bytes(segments: &[Arc<Closed>]) -> u64 {
+    segments.iter().map(|segment| segment.summary.size).sum()
 }
 
 fn damaged(segment: &Closed, position: u64) -> io::Error {

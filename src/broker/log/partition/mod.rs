@@ -84,6 +84,8 @@ struct Maintenance {
     checkpointed_ms: i64,
     /// Compaction has seen everything before it.
     cleaned_to: i64,
+    /// The disk is too full for compaction, and it was told.
+    lacks_room: bool,
 }
 
 impl View {

@@ -32,7 +32,7 @@ impl PartitionLog {
         let mut view = View { closed, active, log_start, last_stable: 0 };
         view.last_stable = view.stable(&producers.first_open());
         let progress = watch::Sender::new(view.progress());
-        let maintenance = Maintenance { checkpointed_segment, checkpointed_ms: settings.now_ms(), cleaned_to };
+        let maintenance = Maintenance { checkpointed_segment, checkpointed_ms: settings.now_ms(), cleaned_to, lacks_room: false };
         let writer = Writer { producers, state: State::Open, torn: false, unchecked_bytes: read_bytes };
         Ok(PartitionLog {
             name,

@@ -24,3 +24,24 @@ fn a_full_disk_refuses_appends_and_harms_nothing() {
     bench.crash();
     assert_eq!(values(&bench.partition("t"), ALL).len(), 2);
 }
+
+#[test]
+fn compaction_does_not_begin_on_a_disk_that_has_no_room_for_it() {
+    let bench = Bench::new();
+    let small = [("cleanup.policy", "compact"), ("internal.segment.bytes", "400"), ("min.cleanable.dirty.ratio", "0")];
+    let log = bench.topic("t", &small);
+    for value in 0..40 {
+        log.append(Sent::keyed("k", Some(&format!("{value:10}"))).bytes()).expect("is appended");
+    }
+    let files = || std::fs::read_dir(bench.place.partition("t", 0)).expect("can be listed").count();
+    let before = (log.size_bytes(), files());
+    log.files.room.store(200, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert!(!log.compact(&|| false).expect("waits"));
+        assert_eq!((log.size_bytes(), files()), before);
+    }
+    log.files.room.store(u64::MAX, Ordering::SeqCst);
+    assert!(log.compact(&|| false).expect("there is room again"));
+    assert!(log.size_bytes() < before.0 / 2);
+    assert_eq!(values(&log, ALL).last().expect("is there").trim(), "39");
+}
