@@ -1,10 +1,10 @@
 //! `viewmill broker` as a process that is measured.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::listening::wait_until_it_listens;
 use super::{Fallible, proc};
 
 const START_WITHIN: Duration = Duration::from_secs(10);
@@ -28,15 +28,8 @@ impl Embedded {
             .stderr(Stdio::null());
         let process = command.spawn()?;
         let mut embedded = Embedded { address: String::new(), process, directory };
-        let deadline = Instant::now() + START_WITHIN;
-        while embedded.address.is_empty() {
-            if Instant::now() >= deadline {
-                return Err("the embedded broker does not start".into());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-            let written = fs::read_to_string(embedded.directory.path().join("data/broker.addr")).unwrap_or_default();
-            embedded.address = written.trim().to_owned();
-        }
+        let address_file = embedded.directory.path().join("data/broker.addr");
+        embedded.address = wait_until_it_listens(&address_file, START_WITHIN, || matches!(embedded.process.try_wait(), Ok(None)))?;
         Ok(embedded)
     }
 

@@ -11,6 +11,8 @@
 #![allow(clippy::disallowed_methods)]
 
 mod embedded;
+#[path = "../../tests/conformance/listening.rs"]
+mod listening;
 #[path = "../process/proc.rs"]
 mod proc;
 

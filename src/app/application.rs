@@ -182,8 +182,12 @@ impl<H> Application<H> {
         if !args.online {
             return surroundings.print("the configuration and the topology have no faults\n");
         }
-        if let Some(note) = embedded::not_running(&config) {
-            return surroundings.print(&format!("{note}\nthe configuration and the topology have no faults\n"));
+        if embedded::is_missing(&config) {
+            let (listen, dir) = (config.broker.listen, config.broker.data_dir.display());
+            return surroundings.print(&format!(
+                "kafka.bootstrap_servers is not set: run starts the embedded broker on {listen}, with its logs in {dir}\n\
+                 the configuration and the topology have no faults\n"
+            ));
         }
         let report = check_online(&config, &topology);
         surroundings.print(&report.notes.iter().map(|note| format!("{note}\n")).collect::<String>())?;

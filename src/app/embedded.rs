@@ -62,7 +62,7 @@ impl Embedded {
 
     /// For a command that works on what it keeps: `None` where another process runs it, or none is needed.
     pub(super) fn start_if_none_runs(config: &Config) -> Result<Option<Embedded>, EmbeddedError> {
-        not_running(config).map(|_| Embedded::start(config)).transpose()
+        is_missing(config).then(|| Embedded::start(config)).transpose()
     }
 
     /// The configuration with this broker as the cluster.
@@ -86,17 +86,13 @@ pub(super) fn servers(config: &Config) -> String {
     }
 }
 
-/// What `run` would start; `None` where it would not, or something listens there already.
-pub(super) fn not_running(config: &Config) -> Option<String> {
+/// No Kafka is named, and no embedded broker runs: `run` would start one.
+pub(super) fn is_missing(config: &Config) -> bool {
     if config.kafka.bootstrap_servers.is_some() {
-        return None;
+        return false;
     }
     let address = address_in(&config.broker.data_dir).unwrap_or(config.broker.listen);
-    let answers = address.port() != 0 && TcpStream::connect_timeout(&address, LOOK_WITHIN).is_ok();
-    let dir = config.broker.data_dir.display();
-    (!answers).then(|| {
-        format!("kafka.bootstrap_servers is not set: run starts the embedded broker on {}, with its logs in {dir}", config.broker.listen)
-    })
+    address.port() == 0 || TcpStream::connect_timeout(&address, LOOK_WITHIN).is_err()
 }
 
 fn address_in(data_dir: &Path) -> Option<SocketAddr> {

@@ -5,6 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[path = "../conformance/listening.rs"]
+mod listening;
+
+use self::listening::wait_until_it_listens;
 use crate::cli::viewmill;
 use crate::support::{Instance, LOOK_INTERVAL, PATIENCE, Run, eventually_served, send_signal};
 
@@ -19,14 +23,9 @@ fn start(run: &mut Run, name: &str, listen: &str) -> Instance {
     let address = run.dir.join(name).join("viewmill-data/broker/broker.addr");
     let _ = fs::remove_file(&address);
     let instance = Instance::start(run, name, &[EMBEDDED[0], ("VIEWMILL__BROKER__LISTEN", listen)]);
-    let deadline = Instant::now() + PATIENCE;
-    run.bootstrap = loop {
-        match fs::read_to_string(&address) {
-            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
-            _ => assert!(Instant::now() < deadline, "the embedded broker does not listen: {}", instance.log()),
-        }
-        thread::sleep(LOOK_INTERVAL);
-    };
+    // Why one has ended stands in its log.
+    let listening = wait_until_it_listens(&address, PATIENCE, || true);
+    run.bootstrap = listening.unwrap_or_else(|why| panic!("{why}: {}", instance.log()));
     instance
 }
 

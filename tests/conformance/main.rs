@@ -10,6 +10,7 @@ mod cases;
 mod crash;
 mod durability;
 mod kit;
+mod listening;
 mod outcome;
 mod programs;
 mod target;

@@ -1,11 +1,12 @@
 //! The broker that the cases are run against.
 
 use std::fs::{self, File};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::listening::wait_until_it_listens;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -134,22 +135,13 @@ fn start_embedded(dir: &Path, listen: &str) -> (String, Child) {
     command.arg("--set").arg(format!("broker.listen={listen}"));
     command.current_dir(dir).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let mut process = command.spawn().unwrap();
-    let deadline = Instant::now() + STARTED_WITHIN;
-    loop {
-        if let Some(address) = fs::read_to_string(&address_file).ok().filter(|text| text.ends_with('\n')) {
-            let address = address.trim().to_owned();
-            if TcpStream::connect(&address).is_ok() {
-                return (address, process);
-            }
-        }
-        let ended = process.try_wait().unwrap();
-        if ended.is_some() || Instant::now() > deadline {
-            let _ = process.kill();
-            let _ = process.wait();
-            let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
-            let end: Vec<&str> = log.lines().rev().take(20).collect();
-            panic!("the embedded broker does not start ({ended:?}): {}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
+    let listening = wait_until_it_listens(&address_file, STARTED_WITHIN, || process.try_wait().unwrap().is_none());
+    let address = listening.unwrap_or_else(|why| {
+        let _ = process.kill();
+        let _ = process.wait();
+        let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+        let end: Vec<&str> = log.lines().rev().take(20).collect();
+        panic!("{why}: {}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
+    });
+    (address, process)
 }

@@ -21,22 +21,17 @@ pub async fn offset_commit(coordinator: &Coordinator, version: i16, request: Off
         member_id: request.member_id,
         instance_id: request.group_instance_id,
     };
-    let all: Vec<OffsetToCommit> = request
-        .topics
-        .into_iter()
-        .flat_map(|topic| {
-            topic.partitions.into_iter().map(move |partition| OffsetToCommit {
-                topic: topic.name.clone(),
-                partition: partition.partition_index,
-                offset: partition.committed_offset,
-                leader_epoch: partition.committed_leader_epoch,
-                metadata: partition.committed_metadata,
-            })
-        })
-        .collect();
+    let all = partitions(request.topics.into_iter().map(|topic| (topic.name, topic.partitions)));
+    let to_commit = all.map(|(topic, partition)| OffsetToCommit {
+        topic,
+        partition: partition.partition_index,
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata,
+    });
     let retention_ms = (request.retention_time_ms >= 0).then_some(request.retention_time_ms);
     let known = |offset: &OffsetToCommit| coordinator.has_partition(&offset.topic, offset.partition);
-    let answers = OnlyKnown::of(all, known)
+    let answers = OnlyKnown::of(to_commit, known)
         .answer(async |offsets| {
             let commit = Commit { group: request.group_id, by, offsets, retention_ms, knows_missing_group: version >= 9 };
             coordinator.commit_offsets(&commit).await
@@ -63,7 +58,8 @@ pub fn offset_fetch(coordinator: &Coordinator, version: i16, request: OffsetFetc
         by_topic(fetched.into_iter().map(|offset| (offset.topic.clone(), offset.partition, offset)).collect())
     };
     if version <= 7 {
-        let asked = request.topics.map(|topics| partitions(topics.into_iter().map(|topic| (topic.name, topic.partition_indexes))));
+        let asked =
+            request.topics.map(|topics| partitions(topics.into_iter().map(|topic| (topic.name, topic.partition_indexes))).collect());
         for (name, offsets) in fetch(&request.group_id, asked) {
             let partitions = offsets.into_iter().map(|(partition_index, offset)| {
                 let (error_code, committed_offset, committed_leader_epoch, metadata) = tell(offset);
@@ -74,7 +70,7 @@ pub fn offset_fetch(coordinator: &Coordinator, version: i16, request: OffsetFetc
         return response;
     }
     for group in request.groups {
-        let asked = group.topics.map(|topics| partitions(topics.into_iter().map(|topic| (topic.name, topic.partition_indexes))));
+        let asked = group.topics.map(|topics| partitions(topics.into_iter().map(|topic| (topic.name, topic.partition_indexes))).collect());
         let mut told = OffsetFetchResponseGroup { group_id: group.group_id, ..OffsetFetchResponseGroup::default() };
         for (name, offsets) in fetch(&told.group_id, asked) {
             let partitions = offsets.into_iter().map(|(partition_index, offset)| {
@@ -90,10 +86,8 @@ pub fn offset_fetch(coordinator: &Coordinator, version: i16, request: OffsetFetc
 
 /// Answers OffsetDelete.
 pub async fn offset_delete(coordinator: &Coordinator, request: OffsetDeleteRequest) -> OffsetDeleteResponse {
-    let indexes = |topic: crate::broker::wire::offset_delete::OffsetDeleteRequestTopic| {
-        (topic.name, topic.partitions.into_iter().map(|partition| partition.partition_index).collect())
-    };
-    let asked = partitions(request.topics.into_iter().map(indexes));
+    let asked = partitions(request.topics.into_iter().map(|topic| (topic.name, topic.partitions)));
+    let asked = asked.map(|(topic, partition)| (topic, partition.partition_index));
     let mut failed = None;
     let answers = OnlyKnown::of(asked, |(topic, partition)| coordinator.has_partition(topic, *partition))
         .answer(async |partitions| {
@@ -143,7 +137,7 @@ pub(super) struct OnlyKnown<T> {
 }
 
 impl<T: OfPartition> OnlyKnown<T> {
-    pub(super) fn of(asked: Vec<T>, is_known: impl Fn(&T) -> bool) -> Self {
+    pub(super) fn of(asked: impl Iterator<Item = T>, is_known: impl Fn(&T) -> bool) -> Self {
         let mut sorted = OnlyKnown { known: Vec::new(), all: Vec::new() };
         for one in asked {
             let (topic, partition) = one.of();
@@ -180,8 +174,9 @@ pub(super) fn by_topic<T>(answers: Vec<(String, i32, T)>) -> Vec<(String, Vec<(i
     topics
 }
 
-fn partitions(topics: impl Iterator<Item = (String, Vec<i32>)>) -> Vec<(String, i32)> {
-    topics.flat_map(|(topic, partitions)| partitions.into_iter().map(move |partition| (topic.clone(), partition))).collect()
+/// What requests have by topic, each partition with its topic.
+pub(super) fn partitions<P>(topics: impl Iterator<Item = (String, Vec<P>)>) -> impl Iterator<Item = (String, P)> {
+    topics.flat_map(|(topic, partitions)| partitions.into_iter().map(move |partition| (topic.clone(), partition)))
 }
 
 fn tell(fetched: FetchedOffset) -> (ErrorCode, i64, i32, Option<String>) {

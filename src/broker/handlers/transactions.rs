@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::offsets::{OnlyKnown, by_topic};
+use super::offsets::{OnlyKnown, by_topic, partitions};
 use crate::broker::coordinator::Coordinator;
 use crate::broker::groups::{Commit, Committer, OffsetToCommit};
 use crate::broker::transactions::{Filter, Outcome, Producer, TopicPartition};
@@ -48,11 +48,8 @@ pub async fn add_partitions_to_txn(
     version: i16,
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
-    let asked: Vec<(String, i32)> = request
-        .v3_and_below_topics
-        .into_iter()
-        .flat_map(|topic| topic.partitions.into_iter().map(move |partition| (topic.name.clone(), partition)))
-        .collect();
+    let asked: Vec<(String, i32)> =
+        partitions(request.v3_and_below_topics.into_iter().map(|topic| (topic.name, topic.partitions))).collect();
     let known = |(topic, partition): &(String, i32)| coordinator.has_partition(topic, *partition);
     let error_of_known = if asked.iter().all(known) {
         let producer = Producer { id: request.v3_and_below_producer_id, epoch: request.v3_and_below_producer_epoch };
@@ -93,20 +90,15 @@ pub async fn add_offsets_to_txn(coordinator: &Coordinator, version: i16, request
 pub async fn txn_offset_commit(coordinator: &Coordinator, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
     let producer = Producer { id: request.producer_id, epoch: request.producer_epoch };
     let by = Committer { generation: request.generation_id, member_id: request.member_id, instance_id: request.group_instance_id };
-    let all: Vec<OffsetToCommit> = request
-        .topics
-        .into_iter()
-        .flat_map(|topic| {
-            topic.partitions.into_iter().map(move |partition| OffsetToCommit {
-                topic: topic.name.clone(),
-                partition: partition.partition_index,
-                offset: partition.committed_offset,
-                leader_epoch: partition.committed_leader_epoch,
-                metadata: partition.committed_metadata,
-            })
-        })
-        .collect();
-    let answers = OnlyKnown::of(all, |offset| coordinator.has_partition(&offset.topic, offset.partition))
+    let all = partitions(request.topics.into_iter().map(|topic| (topic.name, topic.partitions)));
+    let to_commit = all.map(|(topic, partition)| OffsetToCommit {
+        topic,
+        partition: partition.partition_index,
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata,
+    });
+    let answers = OnlyKnown::of(to_commit, |offset| coordinator.has_partition(&offset.topic, offset.partition))
         .answer(async |offsets| {
             let commit = Commit { group: request.group_id, by, offsets, retention_ms: None, knows_missing_group: false };
             coordinator.commit_offsets_in_transaction(&request.transactional_id, producer, &commit).await
