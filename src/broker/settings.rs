@@ -34,7 +34,7 @@ pub struct BrokerSettings {
 pub struct Limits {
     /// Connections at a time; one more is closed at once.
     pub connections: usize,
-    /// Bytes of one request (Kafka: `socket.request.max.bytes`).
+    /// Bytes of one request with records (Kafka: `socket.request.max.bytes`); others have 16 MiB.
     pub request_bytes: usize,
     /// Bytes of all requests that are being received or answered, but for the first 64 KiB of each. A quarter is for those up to 1 MiB alone.
     pub requests_bytes: usize,

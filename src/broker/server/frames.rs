@@ -9,9 +9,13 @@ use tokio::time::timeout;
 
 use super::request_memory::{RequestMemory, Share};
 use crate::broker::settings::Limits;
+use crate::broker::wire::{Api, ApiKey};
 
 /// Read at a time while no request is known to be larger.
 const READ: usize = 8 * 1024;
+
+/// Bytes of a request without records; as many as a group may have.
+const OTHERS: usize = 16 << 20;
 
 /// Why there is no next request.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +73,12 @@ impl<'a> Frames<'a> {
         let announced = self.buffer.get_i32();
         let largest = self.limits.request_bytes;
         let length = usize::try_from(announced).ok().filter(|length| *length <= largest).ok_or(FrameError::Size(announced))?;
-        let memory = self.memory.take(length).await.ok_or(FrameError::NoMemory(length))?;
+        timeout(transfer, self.fill(socket, length.min(size_of::<i16>()))).await.map_err(slow)??;
+        let api_key = self.buffer.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
+        if api_key != ApiKey::Produce as i16 && length > OTHERS {
+            return Err(FrameError::Size(announced));
+        }
+        let memory = self.memory.take(length, Api::memory_per_byte(api_key)).await.ok_or(FrameError::NoMemory(length))?;
         timeout(transfer, self.fill(socket, length)).await.map_err(slow)??;
         let bytes = self.buffer.split_to(length).freeze();
         if memory.is_some() {

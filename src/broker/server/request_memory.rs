@@ -6,7 +6,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// What each request may take without asking: most are smaller.
-pub const FREE: usize = 64 << 10;
+const FREE: usize = 64 << 10;
+/// The same for one that takes many times its size.
+const FREE_IF_IT_GROWS: usize = 4 << 10;
 /// As large as clients make a request unless told otherwise, with what stands around its records.
 const SMALL: usize = (1 << 20) + FREE;
 const KIB: usize = 1 << 10;
@@ -35,9 +37,11 @@ impl RequestMemory {
         RequestMemory { shared: Pool::new(bytes - kept), kept: Pool::new(kept), patience }
     }
 
-    /// Waits for what a whole request takes: who waited while holding a part of it might wait for ever. `None`: others have it for too long.
-    pub async fn take(&self, bytes: usize) -> Option<Share<'_>> {
-        let kib = bytes.saturating_sub(FREE).div_ceil(KIB);
+    /// Waits for what a whole request takes, each byte so many: who waited while holding a part of it might wait for ever. `None`: others have it
+    /// for too long.
+    pub async fn take(&self, bytes: usize, memory_per_byte: usize) -> Option<Share<'_>> {
+        let free = if memory_per_byte > 1 { FREE_IF_IT_GROWS } else { FREE };
+        let kib = (bytes.saturating_sub(free) * memory_per_byte).div_ceil(KIB);
         if kib == 0 {
             return Some(None);
         }
@@ -62,15 +66,11 @@ impl Pool {
     }
 
     fn try_take(&self, kib: usize) -> Option<SemaphorePermit<'_>> {
-        self.kib.try_acquire_many(self.at_most(kib)).ok()
-    }
-
-    async fn take(&self, kib: usize) -> Option<SemaphorePermit<'_>> {
-        self.kib.acquire_many(self.at_most(kib)).await.ok()
+        self.kib.try_acquire_many(u32::try_from(kib).ok()?).ok()
     }
 
     /// What is more than all there is gets all.
-    fn at_most(&self, kib: usize) -> u32 {
-        u32::try_from(kib.min(self.all_kib)).unwrap_or(u32::MAX)
+    async fn take(&self, kib: usize) -> Option<SemaphorePermit<'_>> {
+        self.kib.acquire_many(u32::try_from(kib.min(self.all_kib)).ok()?).await.ok()
     }
 }

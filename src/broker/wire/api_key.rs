@@ -109,6 +109,13 @@ impl Api {
         APIS.iter().find(|api| api.key as i16 == key)
     }
 
+    /// Bytes of memory that a byte of a request may cost until it is answered. Names come back with all that is to be told of each; records do
+    /// not, nor do requests that may wait long, whose answers have bounds of their own.
+    pub fn memory_per_byte(key: i16) -> usize {
+        const OF_RECORDS_OR_WAITING: [ApiKey; 4] = [ApiKey::Produce, ApiKey::Fetch, ApiKey::JoinGroup, ApiKey::SyncGroup];
+        if OF_RECORDS_OR_WAITING.iter().any(|waiting| *waiting as i16 == key) { 1 } else { 128 }
+    }
+
     /// Whether this version is understood.
     pub fn understands(&self, version: i16) -> bool {
         (self.oldest..=self.newest).contains(&version)

@@ -10,6 +10,8 @@ use super::{Fields, Message, WireError};
 const MEMORY_PER_BYTE: usize = 16;
 /// Granted to each frame besides.
 const MEMORY_FLOOR: usize = 64 * 1024;
+/// No frame gets more. It is enough for 100,000 partitions with what is said of each.
+const MEMORY_CEILING: usize = 16 << 20;
 
 /// Walks a message and fills it from a frame.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Reader {
 impl Reader {
     /// Reads `frame` in the plain encoding.
     pub fn new(frame: Bytes) -> Self {
-        let memory = frame.len().saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_FLOOR);
+        let memory = frame.len().saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_FLOOR).min(MEMORY_CEILING);
         Reader { left: frame, flexible: false, memory }
     }
 

@@ -164,6 +164,16 @@ fn many_small_elements_are_refused_when_they_take_many_times_the_frame() {
 }
 
 #[test]
+fn no_frame_is_so_large_that_its_elements_may_take_all_memory() {
+    let count = 1_000_000;
+    let mut frame = BytesMut::new();
+    frame.put_i32(count as i32);
+    frame.put_bytes(0, 2 * count);
+    let refused = Reader::new(frame.freeze()).array(&mut Vec::<String>::new(), 0);
+    assert_eq!(refused, Err(WireError::Memory { count }));
+}
+
+#[test]
 fn a_varint_of_more_than_32_bits_is_refused() {
     for bytes in [&[0xff, 0xff, 0xff, 0xff, 0x1f][..], &[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]] {
         let mut reader = Reader::new(Bytes::copy_from_slice(bytes));
