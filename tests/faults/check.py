@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 from collections import defaultdict
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 OUTPUTS = ("minima", "sums", "counts")
 STORES = OUTPUTS + ("ids", "next")
@@ -96,7 +96,16 @@ class Topics:
 
     @staticmethod
     def bounds(consumer, place):
-        return consumer.get_watermark_offsets(TopicPartition(*place), timeout=20)
+        # A broker that has just come back does not lead its partitions yet.
+        coming_back = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._TRANSPORT)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return consumer.get_watermark_offsets(TopicPartition(*place), timeout=20)
+            except KafkaException as error:
+                if error.args[0].code() not in coming_back or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def open_partitions(self):
         """Where the last stable offset is not the end."""
