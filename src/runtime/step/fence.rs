@@ -13,9 +13,8 @@ use crate::ports::{Membership as _, PortError, ThreadPorts};
 /// So long another process has to be heard of: one that lives publishes itself every 2 s.
 const RIVAL_HEARD_WITHIN: Duration = Duration::from_secs(4);
 
-/// So often within so long a thread begins anew as another client. Two processes that do not hear of each other would do so for ever.
+/// So often within five minutes a thread begins anew as another client. Two processes that do not hear of each other would do so for ever.
 const MAX_RENEWALS: usize = 3;
-const RENEWAL_WINDOW: Duration = Duration::from_secs(300);
 
 /// What the group said, and when.
 pub(super) struct Fence {
@@ -47,11 +46,9 @@ impl<P: ThreadPorts> StreamThread<P> {
             self.fence = Some(fence);
             return Ok(());
         }
-        self.renewals.retain(|at| now.saturating_sub(*at) < RENEWAL_WINDOW);
-        if self.renewals.len() == MAX_RENEWALS {
+        if self.renewals.add(now) > MAX_RENEWALS {
             return Err(ThreadError::FencedInstance(fence.error));
         }
-        self.renewals.push_back(now);
         tracing::warn!(thread = self.parts.name, "no other process with this instance's id is heard of: joining the group anew");
         self.parts.membership.renew().map_err(ThreadError::Port)
     }

@@ -25,6 +25,7 @@ mod outdated;
 mod patience;
 mod poison;
 mod process;
+mod recent;
 mod recover;
 mod restore_error;
 mod restorer;

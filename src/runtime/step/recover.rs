@@ -1,7 +1,5 @@
 //! Doing what must follow a failure; [`super::consequence`] decides what that is.
 
-use std::time::Duration;
-
 use super::active_task::Slot;
 use super::consequence::{Consequence, Doing, consequence};
 use super::patience::{Patience, SLICE};
@@ -13,9 +11,8 @@ use crate::state::StoreError;
 use crate::task::TaskError;
 use crate::topology::TaskId;
 
-/// So many failed producers within [`FAILURE_WINDOW`] are borne.
+/// So many failed producers within five minutes are borne.
 const MAX_FAILURES: usize = 3;
-const FAILURE_WINDOW: Duration = Duration::from_secs(300);
 
 impl<P: ThreadPorts> StreamThread<P> {
     /// A transaction failed: does what [`consequence`] says.
@@ -198,11 +195,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     fn count_failure(&mut self, cause: PortError) -> Result<(), ThreadError> {
         let now = self.now();
-        self.producer_failures.push_back(now);
-        while self.producer_failures.front().is_some_and(|first| now - *first > FAILURE_WINDOW) {
-            self.producer_failures.pop_front();
-        }
-        match self.producer_failures.len() {
+        match self.producer_failures.add(now) {
             times if times > MAX_FAILURES => Err(ThreadError::ProducerFails { times, cause }),
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! One stream thread: its tokens, its tasks, its transaction.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::active_task::{ActiveTask, Slot};
 use super::fence::Fence;
+use super::recent::Recent;
 use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
@@ -157,7 +158,7 @@ pub struct StreamThread<P: ThreadPorts> {
     /// `None`: poll at the next chance.
     pub(super) last_membership_poll: Option<Duration>,
     /// When producers were replaced because they failed, for the last five minutes.
-    pub(super) producer_failures: VecDeque<Duration>,
+    pub(super) producer_failures: Recent,
     /// How often a database refused a batch, since the last one that it took.
     pub(super) apply_failures: usize,
     /// A row was too large once: tasks that are opened measure theirs.
@@ -168,7 +169,7 @@ pub struct StreamThread<P: ThreadPorts> {
     /// The group has said that another client has this thread's place, and it is not known whose that is.
     pub(super) fence: Option<Fence>,
     /// When it began anew after that, for the last five minutes.
-    pub(super) renewals: VecDeque<Duration>,
+    pub(super) renewals: Recent,
     activity: ThreadActivity,
     ownerships: u64,
     opened_sender: Sender<OpenedTask>,
@@ -193,13 +194,13 @@ impl<P: ThreadPorts> StreamThread<P> {
             transaction: None,
             last_commit: parts.clock.monotonic(),
             last_membership_poll: None,
-            producer_failures: VecDeque::new(),
+            producer_failures: Recent::default(),
             apply_failures: 0,
             measures_rows: false,
             outputs: Vec::new(),
             outdated: Vec::new(),
             fence: None,
-            renewals: VecDeque::new(),
+            renewals: Recent::default(),
             activity: parts.metrics.activities.thread(&parts.name),
             ownerships: 0,
             opened_sender,
