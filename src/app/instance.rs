@@ -192,6 +192,7 @@ pub(super) fn kafka_settings(config: &Config, instance_id: &str) -> KafkaSetting
     settings.session_timeout_ms = faults::number("SESSION_TIMEOUT_MS").unwrap_or(settings.session_timeout_ms);
     settings.max_poll_interval_ms = faults::number("MAX_POLL_INTERVAL_MS").unwrap_or(settings.max_poll_interval_ms);
     settings.transaction_timeout_ms = faults::number("TRANSACTION_TIMEOUT_MS").unwrap_or(settings.transaction_timeout_ms);
+    settings.producer_request_timeout_ms = faults::number("PRODUCER_REQUEST_TIMEOUT_MS").unwrap_or(settings.producer_request_timeout_ms);
     settings.group_metadata_refresh_ms = faults::number("GROUP_METADATA_REFRESH_MS");
     settings.static_membership &= faults::number("DYNAMIC_MEMBERSHIP").is_none();
     settings

@@ -33,6 +33,9 @@ pub struct KafkaSettings {
     pub max_poll_interval_ms: u32,
     /// After how long the coordinator aborts an open transaction.
     pub transaction_timeout_ms: u32,
+    /// How long the producer waits for the answer to a request, unless half of its transaction is shorter. Two in a row must fit into
+    /// what ending a transaction may take.
+    pub producer_request_timeout_ms: u32,
     /// How often the group's consumer looks by itself whether the task log has grown; `None`: never, because librdkafka would rejoin in
     /// the middle of a revoke.
     pub group_metadata_refresh_ms: Option<u32>,
@@ -52,6 +55,7 @@ impl KafkaSettings {
             session_timeout_ms: 10_000,
             max_poll_interval_ms: 30_000,
             transaction_timeout_ms: 10_000,
+            producer_request_timeout_ms: 5_000,
             group_metadata_refresh_ms: None,
         }
     }
@@ -185,8 +189,7 @@ impl KafkaSettings {
             .set("enable.idempotence", "true")
             // A record that cannot be delivered must fail while its transaction still lives.
             .set("message.timeout.ms", (self.transaction_timeout_ms / 10 * 9).max(1).to_string())
-            // Two requests in a row must fit into what a call may block.
-            .set("socket.timeout.ms", (self.transaction_timeout_ms / 2).clamp(900, 5_000).to_string())
+            .set("socket.timeout.ms", (self.transaction_timeout_ms / 2).min(self.producer_request_timeout_ms).max(900).to_string())
             .set("socket.max.fails", "1")
             // Kafka's own default, so that keys land where other clients put them.
             .set("partitioner", "murmur2_random");

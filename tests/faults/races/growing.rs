@@ -9,7 +9,9 @@ use viewmill::ports::Admin;
 /// An owner of all tokens has a transaction open for all of them while a second instance joins; before the first hears of what it must
 /// give up, the log grows.
 fn grown_under_a_pending_revoke(members: Members, settings: &[(&'static str, &'static str)]) -> (Scene, Instance, Instance) {
-    let settings = [&[("VIEWMILL_FAULTS_TRANSACTION_TIMEOUT_MS", "25000")], settings].concat();
+    // The first one's records are held while the second starts and commits, however long that takes it.
+    let patient = [("VIEWMILL_FAULTS_TRANSACTION_TIMEOUT_MS", "40000"), ("VIEWMILL_FAULTS_PRODUCER_REQUEST_TIMEOUT_MS", "20000")];
+    let settings = [&patient[..], settings].concat();
     let scene = Scene::new("grown", members, &settings);
     let all: Vec<i32> = (0..PARTITIONS).collect();
     // All records of a moment are in one transaction.
