@@ -50,6 +50,11 @@ impl<P: ThreadPorts> StreamThread<P> {
             return Err(ThreadError::FencedInstance(fence.error));
         }
         tracing::warn!(thread = self.parts.name, "no other process with this instance's id is heard of: joining the group anew");
-        self.parts.membership.renew().map_err(ThreadError::Port)
+        self.parts.membership.renew().map_err(ThreadError::Port)?;
+        if let Phase::Leaving { .. } = self.phase {
+            // It was leaving to join anew, which it does now.
+            self.phase = Phase::Ready;
+        }
+        Ok(())
     }
 }
