@@ -21,6 +21,7 @@ pub mod app;
 pub mod broker;
 pub mod clock;
 pub mod codec;
+pub mod command;
 pub mod faults;
 pub mod http;
 pub mod kafka;
