@@ -1,12 +1,13 @@
 //! What a processor can do while it handles a record.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::scope::TaskScope;
-use super::{Output, ProcessResult, StoreRef};
-use crate::codec::{StoreKey, StoreValue};
+use super::{IndexRef, Output, ProcessResult, ProcessorError, StoreRef};
+use crate::codec::{self, KeyCodec, StoreKey, StoreValue};
 use crate::record::{Data, Headers, Offset, Record, Timestamp};
-use crate::state::{KeyValueStore, TypedStore};
+use crate::state::{KeyRange, KeyValueStore, TypedStore};
 
 /// Where the record that is being processed came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,34 @@ impl<'a> ProcessorContext<'a> {
     pub fn store<K: StoreKey, V: StoreValue>(&mut self, store: StoreRef<K, V>) -> KeyValueStore<'_, K, V> {
         let erased = self.scope.store(store.store).as_any_mut();
         KeyValueStore::new(erased.downcast_mut::<TypedStore<K, V>>().expect("a StoreRef carries the types its store was made with"))
+    }
+
+    /// At most `limit` rows by an index, each with the index key that finds it, in the order of the index. They are told as of the last
+    /// commit: rows that were changed since may be other ones now, so look at each.
+    pub fn committed<I: KeyCodec, K: StoreKey, V: StoreValue>(
+        &self,
+        index: IndexRef<I, K, V>,
+        range: Range<I>,
+        limit: usize,
+    ) -> Result<Vec<(I, K)>, ProcessorError> {
+        let range = KeyRange::between(&range);
+        let (mut found, mut failed) = (Vec::new(), None);
+        if limit > 0 && !range.is_empty() {
+            self.scope.committed(index.store, index.at, &range, &mut |row| {
+                match codec::decode_whole_key::<(I, K)>(row) {
+                    Ok(keys) => found.push(keys),
+                    Err(error) => failed = Some(error),
+                }
+                failed.is_none() && found.len() < limit
+            })?;
+        }
+        failed.map_or(Ok(found), |error| Err(error.into()))
+    }
+
+    /// True when the sources are read once more, for stores that were added to the task. Outputs go nowhere then, and records come by
+    /// their time, not in the order in which they came first: a processor that decides something must not decide it again.
+    pub fn is_replay(&self) -> bool {
+        self.scope.is_replay()
     }
 
     /// The source record that is being processed; `None` while punctuating.

@@ -39,16 +39,45 @@ pub trait Processor<K, V>: Send + 'static {
     fn close(&mut self) {}
 }
 
+/// Carries types without owning values of them.
+type Types<T> = PhantomData<fn() -> T>;
+
 /// A stream that a processor may forward to. Got from `Wiring::output`.
 pub struct Output<K, V> {
     pub(crate) edge: EdgeId,
-    types: PhantomData<fn() -> (K, V)>,
+    types: Types<(K, V)>,
 }
 
 /// A store that a processor may use. Got from `Wiring::store`.
 pub struct StoreRef<K, V> {
     pub(crate) store: StoreId,
-    types: PhantomData<fn() -> (K, V)>,
+    types: Types<(K, V)>,
+}
+
+/// An index that a processor may read. Got from `Wiring::index`.
+pub struct IndexRef<I, K, V> {
+    pub(crate) store: StoreId,
+    /// Which of the store's indexes.
+    pub(crate) at: usize,
+    types: Types<(I, K, V)>,
+}
+
+impl<I, K, V> IndexRef<I, K, V> {
+    pub(crate) fn new(store: StoreId, at: usize) -> Self {
+        IndexRef { store, at, types: PhantomData }
+    }
+}
+
+impl<I, K, V> Clone for IndexRef<I, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<I, K, V> Copy for IndexRef<I, K, V> {}
+impl<I, K, V> fmt::Debug for IndexRef<I, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IndexRef({} of {:?})", self.at, self.store)
+    }
 }
 
 impl<K, V> Output<K, V> {

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use super::{ProcessResult, RecordContext};
 use crate::record::{Headers, Timestamp, TopicName};
-use crate::state::ErasedStore;
+use crate::state::{ErasedStore, KeyRange, StoreError};
 
 /// A stream of the topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +36,10 @@ pub(crate) trait TaskScope {
     fn store(&mut self, store: StoreId) -> &mut dyn ErasedStore;
     /// The source record being processed; `None` while punctuating.
     fn record(&self) -> Option<&RecordContext>;
+    /// The keys of a store's index rows within a range, as of the last commit.
+    fn committed(&self, store: StoreId, index: usize, range: &KeyRange, visit: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), StoreError>;
+    /// Whether records are processed once more, for stores that are new.
+    fn is_replay(&self) -> bool;
     /// The largest record time seen.
     fn stream_time(&self) -> Timestamp;
     /// Adds one to a count of the application.

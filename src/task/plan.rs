@@ -85,7 +85,7 @@ impl TaskPlan {
                 partitions,
                 source: *source,
                 reports_offsets: first_reader(topology, topic) == Some(&subtopology.name),
-                keyed: parts.stores.iter().any(|store| store.by == Some(parts.sources[*source].edge)),
+                keyed: parts.stores.iter().any(|store| store.keyed_by().any(|by| by == parts.sources[*source].edge)),
             })
             .collect();
         let stores = topology.columns(subtopology).into_iter().map(|(store, column, indexes)| {

@@ -25,7 +25,8 @@ pub struct Replay {
 impl Replay {
     /// Begins on an empty database.
     pub fn new(plan: Arc<TaskPlan>, scratch: TaskLease, from: Vec<Offset>) -> Result<Self, TaskError> {
-        let task = Task::new(plan, scratch, from, Uuid::nil())?;
+        let mut task = Task::new(plan, scratch, from, Uuid::nil())?;
+        task.is_replay = true;
         Ok(Replay { task, outputs: OutputBuffer::new(), processed: 0, skipped: 0 })
     }
 

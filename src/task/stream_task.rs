@@ -45,6 +45,8 @@ pub struct Task {
     pub(super) measures_rows: bool,
     /// Stores that were added to the task and are not whole yet; it processes nothing meanwhile.
     pub(super) fill: Option<Fill>,
+    /// It processes records once more, for stores that are new.
+    pub(super) is_replay: bool,
     pub(super) sabotaged: Sabotaged,
     /// What stands behind the last marker; nothing under transactions.
     pub(super) tail: LogTail,
@@ -75,6 +77,7 @@ impl Task {
             moved: false,
             measures_rows: false,
             fill: None,
+            is_replay: false,
             sabotaged: Sabotaged::default(),
             tail: LogTail::default(),
             committed,

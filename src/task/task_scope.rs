@@ -5,7 +5,7 @@ use std::any::Any;
 use super::Task;
 use crate::processor::{EdgeId, Emitted, ProcessResult, RecordContext, StoreId, TaskScope};
 use crate::record::Timestamp;
-use crate::state::ErasedStore;
+use crate::state::{Direction, ErasedStore, KeyRange, StoreError};
 
 impl TaskScope for Task {
     fn children(&self, edge: EdgeId) -> usize {
@@ -28,6 +28,16 @@ impl TaskScope for Task {
 
     fn record(&self) -> Option<&RecordContext> {
         self.record.as_ref()
+    }
+
+    fn committed(&self, store: StoreId, index: usize, range: &KeyRange, visit: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), StoreError> {
+        let planned = self.plan.stores.iter().find(|planned| planned.id == store).expect("a supplier names its stores");
+        let snapshot = self.lease.database().database().snapshot();
+        snapshot.scan(planned.indexes[index], range, Direction::Forward, &mut |row, _| visit(row))
+    }
+
+    fn is_replay(&self) -> bool {
+        self.is_replay
     }
 
     fn stream_time(&self) -> Timestamp {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::codec::{self, KeyCodec, Prefix, StoreKey, StoreValue};
 use crate::processor::{Emitted, ProcessorError};
 use crate::record::{Data, Headers, Offset, Record, Timestamp, TopicName};
-use crate::state::{Direction, KeyRange, MemoryDisk, StateDirectory, TaskPosition};
-use crate::task::{InputRecord, Output, Processed, Task, TaskError, TaskPlan};
+use crate::state::{Column, Direction, KeyRange, MemoryDisk, StateDirectory, TaskDatabase, TaskPosition};
+use crate::task::{InputRecord, Output, Processed, Replay, Task, TaskError, TaskPlan};
 use crate::topology::{Index, Names, Sink, SinkCodecs, Store, TaskId, Topology, TopologyBuilder, TopologyErrors};
 
 /// A topology with one partition a topic. Each piped record goes through the true codecs and is committed before `pipe` returns.
@@ -19,6 +19,8 @@ pub struct TopologyTestDriver {
     names: Names,
     tasks: Vec<Task>,
     next: BTreeMap<TopicName, Offset>,
+    /// All that sources have brought.
+    log: Vec<(TopicName, Offset, Emitted)>,
     outputs: HashMap<TopicName, Vec<Emitted>>,
     now: Timestamp,
     /// The end of the log that markers and changelog records would have.
@@ -41,8 +43,16 @@ impl TopologyTestDriver {
             Task::new(Arc::new(plan), lease, beginning, Uuid::nil()).expect("processors can be initialised")
         };
         let tasks = topology.subtopologies().iter().map(|subtopology| make_task(&subtopology.name)).collect();
-        let driver =
-            TopologyTestDriver { tasks, topology, names, next: BTreeMap::new(), outputs: HashMap::new(), now: Timestamp(0), log_end: 0 };
+        let driver = TopologyTestDriver {
+            tasks,
+            topology,
+            names,
+            next: BTreeMap::new(),
+            log: Vec::new(),
+            outputs: HashMap::new(),
+            now: Timestamp(0),
+            log_end: 0,
+        };
         Ok((driver, handles))
     }
 
@@ -102,14 +112,33 @@ impl TopologyTestDriver {
     /// All committed rows in key order.
     pub fn rows<K: StoreKey, V: StoreValue, Of>(&self, store: Store<K, V, Of>) -> Vec<(K, V)> {
         let (task, column) = self.find(store.id);
-        let mut rows = Vec::new();
-        let mut visit = |key: &[u8], row: &[u8]| {
-            let key = codec::decode_whole_key::<K>(key).expect("the key was written with these types");
-            rows.push((key, codec::decode_row::<V>(row).expect("the row was written with these types")));
-            true
+        rows_of(task.database(), column)
+    }
+
+    /// What a store would hold were it added to its task only now, and filled by a replay of the sources: the records that came so far,
+    /// the oldest first, without outputs.
+    pub fn replayed<K: StoreKey, V: StoreValue, Of>(&self, store: Store<K, V, Of>) -> Vec<(K, V)> {
+        let (task, column) = self.find(store.id);
+        let plan = task.plan();
+        let directory = StateDirectory::unlocked(Box::new(MemoryDisk::default()));
+        let lease = directory.lease(&plan.name(), &plan.columns()).expect("memory does not fail").expect("the directory is new");
+        let beginning = vec![Offset(0); plan.sources.len()];
+        let mut replay = Replay::new(plan.clone(), lease, beginning).expect("processors can be initialised");
+        let mut sources: Vec<VecDeque<&(TopicName, Offset, Emitted)>> = plan.source_partitions().map(|_| VecDeque::new()).collect();
+        for entry in &self.log {
+            let full = self.names.full(&entry.0);
+            let of = plan.sources.iter().position(|source| *source.partition.topic == *full);
+            of.into_iter().for_each(|source| sources[source].push_back(entry));
+        }
+        let oldest = |sources: &[VecDeque<&(TopicName, Offset, Emitted)>]| {
+            let heads = sources.iter().enumerate().filter_map(|(at, source)| Some((source.front()?.2.timestamp, at)));
+            heads.min().map(|(_, at)| at)
         };
-        task.database().database().snapshot().scan(column, &KeyRange::all(), Direction::Forward, &mut visit).expect("memory does not fail");
-        rows
+        while let Some(at) = oldest(&sources) {
+            let Some((_, offset, record)) = sources[at].pop_front() else { break };
+            replay.process(at, input(record, *offset)).expect("memory does not fail");
+        }
+        rows_of(&replay.finish().expect("memory does not fail"), column)
     }
 
     /// The committed rows that an index finds by a prefix, in its order.
@@ -166,21 +195,15 @@ impl TopologyTestDriver {
             let full = self.names.full(&record.topic);
             let sources = &self.tasks[at].plan().sources;
             let Some(source) = sources.iter().position(|source| *source.partition.topic == *full) else { continue };
-            let input = InputRecord {
-                offset,
-                timestamp: record.timestamp,
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                headers: record.headers.clone(),
-            };
             let mut outputs = Vec::new();
-            match self.tasks[at].process(source, input, &mut outputs).map_err(store_error)? {
+            match self.tasks[at].process(source, input(&record, offset), &mut outputs).map_err(store_error)? {
                 Processed::Poisoned(error) => return Err(error),
                 Processed::Done => read_again.extend(self.keep(outputs)),
             }
             self.commit(at)?;
         }
-        self.next.insert(record.topic, offset.next());
+        self.next.insert(record.topic.clone(), offset.next());
+        self.log.push((record.topic.clone(), offset, record));
         Ok(read_again)
     }
 
@@ -211,10 +234,31 @@ impl TopologyTestDriver {
         task.apply(prepared, position).map_err(store_error)
     }
 
-    fn find(&self, store: crate::processor::StoreId) -> (&Task, crate::state::Column) {
+    fn find(&self, store: crate::processor::StoreId) -> (&Task, Column) {
         let of = |task: &Task| task.plan().stores.iter().find(|planned| planned.id == store).map(|planned| planned.column);
         self.tasks.iter().find_map(|task| Some((task, of(task)?))).expect("the store is one of this topology's")
     }
+}
+
+fn input(record: &Emitted, offset: Offset) -> InputRecord<'_> {
+    InputRecord {
+        offset,
+        timestamp: record.timestamp,
+        key: record.key.as_deref(),
+        value: record.value.as_deref(),
+        headers: record.headers.clone(),
+    }
+}
+
+fn rows_of<K: StoreKey, V: StoreValue>(database: &TaskDatabase, column: Column) -> Vec<(K, V)> {
+    let mut rows = Vec::new();
+    let mut visit = |key: &[u8], row: &[u8]| {
+        let key = codec::decode_whole_key::<K>(key).expect("the key was written with these types");
+        rows.push((key, codec::decode_row::<V>(row).expect("the row was written with these types")));
+        true
+    };
+    database.database().snapshot().scan(column, &KeyRange::all(), Direction::Forward, &mut visit).expect("memory does not fail");
+    rows
 }
 
 /// What cannot happen to a record: memory failed, or a processor's `init` did.

@@ -15,8 +15,8 @@ use crate::state::{IndexDef, IndexKeys, RowTypes};
 /// Declares a topology part by part. Faults are collected; [`TopologyBuilder::build`] reports all of them.
 #[derive(Default)]
 pub struct TopologyBuilder {
-    parts: Parts,
-    faults: Vec<TopologyFault>,
+    pub(super) parts: Parts,
+    pub(super) faults: Vec<TopologyFault>,
 }
 
 impl TopologyBuilder {
@@ -76,12 +76,7 @@ impl TopologyBuilder {
 
     /// A key-value store with a changelog. The key bytes of the source or repartition `by` pick the partition of a row.
     pub fn store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Stream<K, impl Data>) -> Store<K, V> {
-        let codec = self
-            .parts
-            .source_of(by.edge)
-            .and_then(|source| self.parts.sources[source].key_codec.downcast_ref::<Arc<dyn Codec<K>>>().cloned());
-        let key: PartitionKey<K> = Arc::new(move |key| codec.as_ref().map_or(Ok(None), |codec| codec.encode(key)));
-        Store::new(self.add_store::<K, V>(name, Some(by.edge), key))
+        self.store_by(name, by, K::clone)
     }
 
     /// A store with a changelog in which each partition has rows of its own: sums over what came through that partition, say. Who
@@ -124,13 +119,14 @@ impl TopologyBuilder {
         Index::new(store.id, definition.indexes.len() - 1)
     }
 
-    fn add_store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Option<EdgeId>, key: PartitionKey<K>) -> StoreId {
+    pub(super) fn add_store<K: StoreKey + Data, V: StoreValue>(&mut self, name: &str, by: Option<EdgeId>, key: PartitionKey<K>) -> StoreId {
         self.name_once("store", name, |parts| parts.stores.iter().map(|s| s.name.as_str()).collect());
         let types = Arc::new(RowTypes::<K, V>::default());
         let (locate_types, locate_key) = (types.clone(), key.clone());
         self.parts.stores.push(StoreDef {
             name: name.to_string(),
             by,
+            also_by: Vec::new(),
             locate: Box::new(move |json| {
                 let (typed, bytes) = crate::state::StoreType::key_from_json(&*locate_types, json)?;
                 let typed = typed.downcast::<K>().expect("the key is of the store's type");

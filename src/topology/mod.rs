@@ -10,11 +10,13 @@
 //! streams or shared stores forms a sub-topology; a sub-topology runs as one task per source partition.
 
 mod builder;
+mod co_partition;
 mod describe;
 mod error;
 mod handles;
 mod names;
 mod parts;
+mod split;
 mod validate;
 mod wiring;
 

@@ -78,6 +78,8 @@ pub(crate) struct StoreDef {
     pub name: String,
     /// The stream whose keys pick the partition; `None`: each partition has rows of its own for a key.
     pub by: Option<EdgeId>,
+    /// Further sources whose keys pick the partition just so.
+    pub also_by: Vec<EdgeId>,
     pub types: Arc<dyn StoreType>,
     /// The [`PartitionKey`] of its key type.
     pub partition_key: Arc<dyn Any + Send + Sync>,
@@ -86,6 +88,11 @@ pub(crate) struct StoreDef {
 }
 
 impl StoreDef {
+    /// The sources whose keys pick the partition of a row.
+    pub(crate) fn keyed_by(&self) -> impl Iterator<Item = EdgeId> + '_ {
+        self.by.iter().chain(&self.also_by).copied()
+    }
+
     /// `name@version`: the name of its column.
     pub(crate) fn column_name(&self) -> String {
         format!("{}@1", self.name)

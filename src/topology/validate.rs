@@ -48,7 +48,7 @@ fn unconnected(parts: &Parts) -> Vec<TopologyFault> {
         if !parts.nodes.iter().any(|node| node.uses.stores.contains(&StoreId(at))) {
             faults.push(TopologyFault::StoreNeverUsed { store: store.name.clone() });
         }
-        if let Some(by) = store.by.filter(|by| parts.source_of(*by).is_none()) {
+        for by in store.keyed_by().filter(|by| parts.source_of(*by).is_none()) {
             let stream = parts.edges.get(by.0).map_or_else(String::new, |edge| edge.name.clone());
             faults.push(TopologyFault::StoreNotBySource { store: store.name.clone(), stream });
         }
@@ -127,7 +127,7 @@ fn stores_out_of_reach(parts: &Parts) -> Vec<TopologyFault> {
     let mut faults = Vec::new();
     for (at, definition) in parts.stores.iter().enumerate() {
         let Some(by) = definition.by.and_then(|by| parts.source_of(by)) else { continue };
-        let reached = reached_nodes(parts, parts.sources[by].edge);
+        let reached = reached_nodes(parts, definition.keyed_by().collect());
         let users = parts.nodes.iter().enumerate().filter(|(node, user)| user.uses.stores.contains(&StoreId(at)) && !reached[*node]);
         faults.extend(users.map(|(_, user)| TopologyFault::StoreOutOfReach {
             store: definition.name.clone(),
@@ -138,10 +138,9 @@ fn stores_out_of_reach(parts: &Parts) -> Vec<TopologyFault> {
     faults
 }
 
-/// Which nodes the records of a stream come to, directly or through others.
-fn reached_nodes(parts: &Parts, from: EdgeId) -> Vec<bool> {
+/// Which nodes the records of some streams come to, directly or through others.
+fn reached_nodes(parts: &Parts, mut edges: Vec<EdgeId>) -> Vec<bool> {
     let mut reached = vec![false; parts.nodes.len()];
-    let mut edges = vec![from];
     while let Some(edge) = edges.pop() {
         for node in &parts.edges[edge.0].children {
             if !std::mem::replace(&mut reached[*node], true) {

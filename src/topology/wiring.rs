@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::handles::{Store, Stream};
+use super::handles::{Index, Store, Stream};
 use crate::codec::{StoreKey, StoreValue};
-use crate::processor::{EdgeId, Output, PunctuationId, PunctuationType, StoreId, StoreRef};
+use crate::processor::{EdgeId, IndexRef, Output, PunctuationId, PunctuationType, StoreId, StoreRef};
 use crate::record::Data;
 
 /// What one node named.
@@ -31,6 +31,14 @@ impl<'a> Wiring<'a> {
             self.uses.stores.push(store.id);
         }
         StoreRef::new(store.id)
+    }
+
+    /// Connects to a store for reading it by an index.
+    pub fn index<I, K: StoreKey, V: StoreValue>(&mut self, index: Index<I, K, V>) -> IndexRef<I, K, V> {
+        if !self.uses.stores.contains(&index.store) {
+            self.uses.stores.push(index.store);
+        }
+        IndexRef::new(index.store, index.at)
     }
 
     /// Will forward to a stream.
