@@ -41,6 +41,10 @@ pub mod topology;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// Examples that run in the simulation name the library as all programs do.
+#[cfg(test)]
+extern crate self as viewmill;
+
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
@@ -48,7 +52,7 @@ mod simulation;
 pub use app::main;
 pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, Prefix, StoreKey, StoreValue, Text};
 pub use processor::{
-    Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
+    IndexRef, Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
 };
 pub use query::{Answer, Page, QueryError, Read, Scope, Slice, Views};
 pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Members;
 use crate::codec::{StoreKey, StoreValue};
 use crate::processor::ProcessorError;
-use crate::record::Timestamp;
+use crate::record::{Headers, Timestamp};
 
 /// One kind of thing that decides, such as an order or an account. Pure: the same state, command and time always lead to the same facts.
 pub trait Aggregate: Send + Sync + 'static {
@@ -31,6 +31,12 @@ pub trait Aggregate: Send + Sync + 'static {
         context: &DecisionContext<'_>,
     ) -> Result<Vec<Self::Fact>, Rejection>;
 
+    /// Whether whoever asks may know of it at all. Asked before the version is compared, so that nobody learns the version of what is not
+    /// theirs, and so that what is not there is answered as that. Everything is admitted unless this is written.
+    fn admit(&self, _state: Option<&Self::State>, _command: &Self::Command, _context: &DecisionContext<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+
     /// A fact as the next event of one's log.
     fn event(&self, state: Option<&Self::State>, id: &Self::Id, fact: Self::Fact, meta: &EventMeta<'_>) -> Self::Event;
 
@@ -40,6 +46,11 @@ pub trait Aggregate: Send + Sync + 'static {
     /// # Errors
     /// The event can never be applied; it goes to the poison policy.
     fn evolve(&self, state: &mut Option<Self::State>, event: &Self::Event, time: Timestamp) -> Result<(), ProcessorError>;
+
+    /// The headers of an event's record; none unless this is written.
+    fn headers(&self, _event: &Self::Event) -> Headers {
+        Headers::default()
+    }
 
     /// The version that a client compares: it grows with each fact that a command led to.
     fn version(&self, state: Option<&Self::State>) -> u64;

@@ -5,6 +5,7 @@
 
 mod application;
 mod at_least_once;
+mod commands;
 mod disk;
 mod fencing;
 mod history;

@@ -34,7 +34,7 @@ const EDGES: &[(&str, May)] = &[
     ("state", Import(&[])),
     ("kafka", Import(&["ports"])),
     ("ports", Import(&[])),
-    ("command", Import(&["topology", "ports"])),
+    ("command", Import(&["topology", "processor", "state"])),
     ("testkit", ImportAllBut(&["app", "http", "kafka"])),
     ("broker", Import(&[])),
 ];

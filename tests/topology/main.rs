@@ -1,6 +1,7 @@
 //! Topologies and the order views on the test driver: no broker, no threads, no clock.
 
 mod atomic_records;
+mod bank;
 mod building;
 mod derived;
 mod describe;

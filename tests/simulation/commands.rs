@@ -1,0 +1,201 @@
+//! The bank of examples/bank.rs, with two processes that crash, lose their disks and take over from each other, and senders that send
+//! again: each key is decided once, versions have no gaps, nothing is overdrawn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::process::{Program, Running, no_metrics};
+use crate::clock::{Clock as _, ManualClock};
+use crate::codec::{Codec as _, Json};
+use crate::command::{CommandState, Outcome};
+use crate::query::TaskView;
+use crate::record::Timestamp;
+use crate::runtime::step::StepSettings;
+use crate::state::MemoryDisk;
+use crate::testkit::cluster::{FakeCluster, Faults, Isolation};
+use crate::topology::{Names, TopologyBuilder};
+
+// Its routes and its main function are for the example alone.
+#[allow(dead_code)]
+#[path = "../../examples/bank.rs"]
+mod example;
+
+use example::{Event, Fact};
+
+const PARTITIONS: i32 = 2;
+const ACCOUNTS: usize = 4;
+
+struct Town {
+    program: Program,
+    rng: fastrand::Rng,
+    disks: [MemoryDisk; 2],
+    running: [Option<Running>; 2],
+    seed: u64,
+    /// All that was sent: account and JSON.
+    sent: Vec<(String, String)>,
+    crashes: usize,
+}
+
+impl Town {
+    fn new(seed: u64) -> Self {
+        let clock = ManualClock::at(Timestamp(1_000_000));
+        let cluster = FakeCluster::new(seed, clock.clone());
+        let names = Names::new("bank", "");
+        ["account-commands", "account-events", "command-results"].iter().for_each(|topic| cluster.create_topic(topic, PARTITIONS, &[]));
+        cluster.create_compacted_topic(&names.task_log(), PARTITIONS);
+        let stores = ["account-aggregate", "commands-seen", "commands-seen-count"];
+        stores.iter().for_each(|store| cluster.create_compacted_topic(&names.changelog(store), PARTITIONS));
+        let mut builder = TopologyBuilder::new();
+        example::topology(&mut builder);
+        let program = Program {
+            metrics: no_metrics(&clock),
+            topology: builder.build().expect("the topology is whole"),
+            settings: StepSettings { records_per_step: 7, ..StepSettings::default() },
+            partitions: PARTITIONS,
+            cluster,
+            clock,
+            names,
+        };
+        let rng = fastrand::Rng::with_seed(seed);
+        Town { program, rng, disks: Default::default(), running: [None, None], seed, sent: Vec::new(), crashes: 0 }
+    }
+
+    /// A new command, one with a key that may have been used, or a record that was sent before.
+    fn send(&mut self) {
+        if !self.sent.is_empty() && self.rng.usize(0..4) == 0 {
+            let again = self.sent[self.rng.usize(0..self.sent.len())].clone();
+            return self.write(again);
+        }
+        let (account, number) = (format!("account-{}", self.rng.usize(0..ACCOUNTS)), self.sent.len());
+        let (command, key) = (self.rng.usize(0..5), self.rng.usize(0..40));
+        // One key always asks for the same.
+        let (command, key) = if key < 20 { (key % 5, format!(r#""idempotencyKey":"k-{key}","#)) } else { (command, String::new()) };
+        let command = match command {
+            0 => r#""type":"OPEN""#.to_string(),
+            1 | 2 => r#""type":"DEPOSIT","data":{"amount":20}"#.to_string(),
+            _ => r#""type":"WITHDRAW","data":{"amount":15}"#.to_string(),
+        };
+        self.write((account, format!(r#"{{"commandId":"c-{number}",{key}{command}}}"#)));
+    }
+
+    fn write(&mut self, (account, json): (String, String)) {
+        let now = self.program.clock.now();
+        let appended = self.program.cluster.append("account-commands", None, Some(account.as_bytes()), Some(json.as_bytes()), now);
+        appended.expect("input is not refused");
+        self.sent.push((account, json));
+    }
+
+    fn step(&mut self) {
+        self.program.clock.advance(Duration::from_millis(self.rng.u64(5..200)));
+        self.program.cluster.tick();
+        for at in 0..2 {
+            match &mut self.running[at] {
+                None if self.rng.usize(0..10) == 0 => {
+                    self.running[at] = Some(self.program.start(["p", "q"][at], &self.disks[at], 1, false));
+                }
+                None => {}
+                Some(running) => match running.step() {
+                    Ok(true) => {}
+                    Ok(false) => self.running[at] = None,
+                    Err(error) => panic!("seed {}: {error}\n{}", self.seed, self.program.cluster.trace().join("\n")),
+                },
+            }
+        }
+    }
+
+    fn crash(&mut self) {
+        let at = self.rng.usize(0..2);
+        self.crashes += usize::from(self.running[at].take().is_some());
+        if self.rng.usize(0..4) == 0 {
+            self.disks[at] = MemoryDisk::default();
+        }
+    }
+
+    fn read(&self, topic: &str) -> Vec<(String, Vec<u8>)> {
+        let read = |partition| self.program.cluster.read_all(topic, partition, Isolation::ReadCommitted);
+        let text = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.expect("not null")).expect("text");
+        (0..PARTITIONS).flat_map(read).map(|record| (text(record.key), record.value.expect("not null"))).collect()
+    }
+
+    /// Everything was read, also the events.
+    fn is_done(&self) -> bool {
+        let topics = ["account-commands", "account-events"];
+        self.program.tasks().all(|task| {
+            let views = self.running.iter().flatten().filter_map(|running| running.views.get(&task));
+            let mut positions = views.filter_map(|view| if let TaskView::Active(database) = view { database.position() } else { None });
+            positions.any(|position| {
+                position.marker.sources.iter().all(|(source, next)| {
+                    let topic = topics.iter().find(|topic| ***topic == *source.topic).expect("these are read");
+                    let records = self.program.cluster.read_all(topic, task.partition, Isolation::ReadCommitted);
+                    records.last().is_none_or(|last| last.offset < *next)
+                })
+            })
+        })
+    }
+
+    /// The rules, over all that committed readers see.
+    fn check(&self) {
+        let seed = self.seed;
+        let (mut accounts, mut ids) = (BTreeMap::<String, (u64, u64)>::new(), BTreeSet::new());
+        let events = self.read("account-events");
+        for (account, json) in &events {
+            let event: Event = serde_json::from_slice(json).expect("an event");
+            let (version, balance) = accounts.entry(account.clone()).or_default();
+            assert_eq!(event.version, *version + 1, "seed {seed}: versions of {account} have no gaps");
+            assert!(ids.insert(event.id.clone()), "seed {seed}: {account} has one event twice");
+            *version = event.version;
+            *balance = match event.fact {
+                Fact::Opened => 0,
+                Fact::Deposited(amount) => *balance + amount,
+                Fact::Withdrawn(amount) => balance.checked_sub(amount).unwrap_or_else(|| panic!("seed {seed}: {account} is overdrawn")),
+            };
+        }
+        let outcomes: Vec<Outcome> =
+            self.read("command-results").iter().map(|(_, json)| Json.decode(Some(json)).expect("an outcome")).collect();
+        assert_eq!(outcomes.len(), self.sent.len(), "seed {seed}: each record has one outcome");
+        let decided: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.replayed).collect();
+        let succeeded = decided.iter().filter(|outcome| outcome.state == CommandState::Succeeded).count();
+        assert_eq!(succeeded, events.len(), "seed {seed}: one event for one decision");
+        let keys: BTreeSet<(&String, String)> = self.sent.iter().map(|(account, json)| (account, key_of(json))).collect();
+        assert_eq!(decided.len(), keys.len(), "seed {seed}: one decision for one key");
+    }
+}
+
+/// By what a command is known.
+fn key_of(json: &str) -> String {
+    let read: serde_json::Value = serde_json::from_str(json).expect("it was written here");
+    if read["idempotencyKey"].is_null() { format!("id {}", read["commandId"]) } else { read["idempotencyKey"].to_string() }
+}
+
+fn run(seed: u64) -> (usize, usize) {
+    let mut town = Town::new(seed);
+    town.program.cluster.set_faults(if seed.is_multiple_of(2) { Faults::chaos() } else { Faults::none() });
+    for _ in 0..town.rng.usize(100..400) {
+        (0..town.rng.usize(0..3)).for_each(|_| town.send());
+        if town.rng.usize(0..60) == 0 {
+            town.crash();
+        }
+        town.step();
+    }
+    town.program.cluster.set_faults(Faults::none());
+    for _ in 0..3_000 {
+        town.program.cluster.deliver_late();
+        town.step();
+        if town.is_done() {
+            town.check();
+            return (town.crashes, town.sent.len());
+        }
+    }
+    panic!("seed {seed}: not everything was read\n{}", town.program.cluster.trace().join("\n"));
+}
+
+#[test]
+fn each_key_is_decided_once_through_crashes_and_takeovers() {
+    let (mut crashes, mut sent) = (0, 0);
+    for seed in 0..40 {
+        let (more_crashes, more_sent) = run(seed);
+        (crashes, sent) = (crashes + more_crashes, sent + more_sent);
+    }
+    println!("{crashes} crashes, {sent} commands");
+    assert!(crashes > 100, "there were only {crashes} crashes");
+}
