@@ -9,7 +9,7 @@
 //!                       └─► outcome, into its topic ───────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! [`Aggregate`] is what an application writes; it is pure. [`handler`] makes the processors and stores of it, between a source of
+//! [`Aggregate`] is what an application writes; it is pure. [`handler()`] makes the processors and stores of it, between a source of
 //! [`CommandRecord`]s and one of events, and gives the new events and the [`Outcome`]s, which the application sends to its topics.
 //!
 //! **One event for one decision.** A command is known by its idempotency key, or else by its id, within its aggregate. The first time, it

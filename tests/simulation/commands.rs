@@ -158,6 +158,9 @@ impl Town {
         assert_eq!(succeeded, events.len(), "seed {seed}: one event for one decision");
         let keys: BTreeSet<(&String, String)> = self.sent.iter().map(|(account, json)| (account, key_of(json))).collect();
         assert_eq!(decided.len(), keys.len(), "seed {seed}: one decision for one key");
+        // An event that came back and wrote its row again would show here.
+        let written = self.read(&self.program.names.changelog("account-aggregate")).len();
+        assert!(written <= events.len(), "seed {seed}: {written} rows were written for {} events", events.len());
     }
 }
 

@@ -168,3 +168,18 @@ fn an_index_declared_twice_is_refused() {
     let faults = b.build().unwrap_err().faults;
     assert_eq!(faults, [TopologyFault::DuplicateName { kind: "index", name: "rows.by-text".into() }]);
 }
+
+#[test]
+fn a_stream_is_split_into_several() {
+    let (mut driver, [even, odd]) = TopologyTestDriver::new(|b| {
+        let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
+        let [even, odd] = b.split("by-parity", numbers, ["even", "odd"], |number| *number as usize);
+        [("even-numbers", even), ("odd-numbers", odd)].map(|(name, stream)| b.sink(name, stream, name, Text, Json))
+    })
+    .unwrap();
+    for number in ["0", "1", "0"] {
+        driver.pipe("numbers", "key", number).unwrap();
+    }
+    assert!(driver.pipe("numbers", "key", "2").is_err(), "there is no third stream");
+    assert_eq!((driver.read(even).unwrap().len(), driver.read(odd).unwrap().len()), (2, 1));
+}
