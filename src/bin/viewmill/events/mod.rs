@@ -30,7 +30,7 @@ pub use order::{OrderCreated, OrderEvent, OrderShipped};
 pub use payment::{PaymentCompleted, PaymentEvent, PaymentFailed, PaymentRefunded};
 pub use shipment::{ShipmentEvent, ShipmentStep};
 pub use text::Text;
-pub use time::format_time;
+pub use time::{format_time, parse_time};
 
 use order::OrderKind;
 use payment::PaymentKind;
@@ -99,7 +99,14 @@ impl Event {
 
     /// The side of the order that it moves.
     pub fn axis(&self) -> Axis {
-        match &self.body {
+        self.body.axis()
+    }
+}
+
+impl Body {
+    /// The side of the order that it moves.
+    pub fn axis(&self) -> Axis {
+        match self {
             Body::Order(_) => Axis::Order,
             Body::Payment(_) => Axis::Payment,
             Body::Shipment(_) => Axis::Shipping,

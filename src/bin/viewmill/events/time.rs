@@ -19,7 +19,8 @@ pub fn format_time(time_ms: i64) -> String {
     format!("{:.3}", Timestamp::from_millisecond(time_ms).unwrap_or(nearest))
 }
 
-fn parse_time(text: &str) -> Option<i64> {
+/// A moment, from RFC 3339 text, in milliseconds since the Unix epoch; finer digits are cut off.
+pub fn parse_time(text: &str) -> Option<i64> {
     parse_plain_time(text.as_bytes()).or_else(|| parse_any_time(text))
 }
 

@@ -24,10 +24,17 @@ impl Currency {
     pub const EUR: Currency = Currency(*b"EUR");
     /// Japanese yen.
     pub const JPY: Currency = Currency(*b"JPY");
+    /// That of an order that names none.
+    pub const DEFAULT: Currency = Currency::KRW;
 
     /// The code: three upper-case letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a currency is three ASCII letters")
+    }
+
+    /// Whether ISO 4217 lists it as money of today. Events of others may hold any code; an order is placed only in one of these.
+    pub fn is_listed(self) -> bool {
+        LISTED.split_ascii_whitespace().any(|code| code == self.as_str())
     }
 
     /// How many digits stand after the point of an amount in this currency (ISO 4217's minor unit); 2 where unknown.
@@ -39,6 +46,20 @@ impl Currency {
             b"CLF" | b"UYW" => 4,
             _ => 2,
         }
+    }
+}
+
+/// ISO 4217's list of active codes, without metals, funds of banks and codes for tests.
+const LISTED: &str = "
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY
+    COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR
+    ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR
+    MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC
+    SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
+impl Default for Currency {
+    fn default() -> Self {
+        Currency::DEFAULT
     }
 }
 

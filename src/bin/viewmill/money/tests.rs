@@ -108,6 +108,9 @@ fn a_currency_is_three_upper_case_letters() {
         assert_eq!(text.parse::<Currency>(), Err(CurrencyError), "{text}");
     }
     assert_eq!(serde_json::to_string(&Currency::USD).unwrap(), "\"USD\"");
+    let listed = |code: &str| code.parse::<Currency>().unwrap().is_listed();
+    assert!(["KRW", "USD", "EUR", "AED", "ZWG", "GTQ", "ZAR"].into_iter().all(listed));
+    assert!(!["XXX", "XTS", "XAU", "DEM", "AAA"].into_iter().any(listed));
 }
 
 proptest! {

@@ -127,7 +127,7 @@ pub(super) struct Parcel {
 
 /// A bounded set of ids, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ids(Vec<Text>);
+pub struct Ids(Vec<Text>);
 
 impl Order {
     /// A row that nothing is known about, in the currency that is assumed until the order tells its own.
@@ -143,7 +143,7 @@ impl Order {
             total_amount: Money::ZERO,
             paid_amount: Money::ZERO,
             refunded_amount: Money::ZERO,
-            currency: Currency::KRW,
+            currency: Currency::DEFAULT,
             estimated_delivery: None,
             shipping_address: Latest::default(),
             approved_at: Latest::default(),
@@ -191,17 +191,8 @@ impl Order {
 
     /// Sets the payment's status to what the sums say.
     pub(super) fn settle_payment(&mut self) {
-        self.payment_status = if self.refunded_amount > Money::ZERO && self.refunded_amount >= self.paid_amount {
-            PaymentStatus::Refunded
-        } else if self.refunded_amount > Money::ZERO {
-            PaymentStatus::PartiallyRefunded
-        } else if !self.payments.0.is_empty() {
-            PaymentStatus::Paid
-        } else if self.payment_failed {
-            PaymentStatus::Failed
-        } else {
-            PaymentStatus::Pending
-        };
+        let any_arrived = !self.payments.is_empty();
+        self.payment_status = PaymentStatus::of(self.paid_amount, self.refunded_amount, any_arrived, self.payment_failed);
     }
 }
 
@@ -212,7 +203,7 @@ impl<T> Latest<T> {
     }
 
     /// Takes the value of an event that stands at that place.
-    pub(super) fn set(&mut self, place: u64, value: T) {
+    pub fn set(&mut self, place: u64, value: T) {
         if self.0.as_ref().is_none_or(|earlier| earlier.place <= place) {
             self.0 = Some(Placed { place, value });
         }
@@ -238,13 +229,24 @@ impl Parcel {
 }
 
 impl Ids {
-    pub(super) fn contains(&self, id: &str) -> bool {
+    /// No id was ever added.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// So many were added that the next one makes the oldest forgotten.
+    pub fn is_full(&self) -> bool {
+        self.0.len() == MAX_IDS
+    }
+
+    /// Whether it was added, and is not forgotten.
+    pub fn contains(&self, id: &str) -> bool {
         self.0.iter().any(|known| **known == *id)
     }
 
     /// Adds an id that is not in it; beyond the bound the oldest is forgotten.
-    pub(super) fn add(&mut self, id: &Text) {
-        if self.0.len() == MAX_IDS {
+    pub fn add(&mut self, id: &Text) {
+        if self.is_full() {
             self.0.remove(0);
         }
         self.0.push(id.clone());

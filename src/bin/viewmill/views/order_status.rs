@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use viewmill::{CodecError, KeyCodec};
 
+use crate::events::ShipmentStep;
+use crate::money::Money;
+
 /// What was decided about an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -91,6 +94,34 @@ pub enum PaymentStatus {
     Refunded,
 }
 
+impl PaymentStatus {
+    /// What the sums say, and whether any payment arrived or failed. Neither order nor repetition of events can spoil it.
+    pub fn of(paid: Money, refunded: Money, any_arrived: bool, any_failed: bool) -> PaymentStatus {
+        if refunded > Money::ZERO && refunded >= paid {
+            PaymentStatus::Refunded
+        } else if refunded > Money::ZERO {
+            PaymentStatus::PartiallyRefunded
+        } else if any_arrived {
+            PaymentStatus::Paid
+        } else if any_failed {
+            PaymentStatus::Failed
+        } else {
+            PaymentStatus::Pending
+        }
+    }
+
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            PaymentStatus::Pending => "PENDING",
+            PaymentStatus::Paid => "PAID",
+            PaymentStatus::Failed => "FAILED",
+            PaymentStatus::PartiallyRefunded => "PARTIALLY_REFUNDED",
+            PaymentStatus::Refunded => "REFUNDED",
+        }
+    }
+}
+
 /// Where the parcel of an order is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -110,6 +141,18 @@ pub enum ShippingStatus {
     DeliveryFailed,
 }
 
+impl From<ShipmentStep> for ShippingStatus {
+    fn from(step: ShipmentStep) -> Self {
+        match step {
+            ShipmentStep::Created => ShippingStatus::Preparing,
+            ShipmentStep::InTransit => ShippingStatus::InTransit,
+            ShipmentStep::OutForDelivery => ShippingStatus::OutForDelivery,
+            ShipmentStep::Delivered => ShippingStatus::Delivered,
+            ShipmentStep::DeliveryFailed => ShippingStatus::DeliveryFailed,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +165,11 @@ mod tests {
             let mut key = Vec::new();
             status.encode_key(&mut key);
             assert_eq!(OrderStatus::decode_key(&mut key.as_slice()).unwrap(), status);
+        }
+        for status in
+            [PaymentStatus::Pending, PaymentStatus::Paid, PaymentStatus::Failed, PaymentStatus::PartiallyRefunded, PaymentStatus::Refunded]
+        {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
         }
         assert!(OrderStatus::decode_key(&mut [0].as_slice()).unwrap_err().to_string().contains("0 where an order's status"));
     }

@@ -14,10 +14,10 @@
 use viewmill::{Change, Output, ProcessResult, Processor, ProcessorContext, ProcessorError, Record, StoreError, StoreRef};
 
 use super::order_row::{Order, StatusChange};
-use super::order_status::{OrderStatus, ShippingStatus};
+use super::order_status::OrderStatus;
 use super::sequence::{Arrival, Sequence};
-use crate::events::{Axis, Body, Event, OrderCreated, OrderEvent, PaymentEvent, ShipmentEvent, ShipmentStep};
-use crate::money::{Currency, MoneyError};
+use crate::events::{Axis, Body, Event, OrderCreated, OrderEvent, PaymentEvent, ShipmentEvent};
+use crate::money::MoneyError;
 use crate::order_id::OrderId;
 
 /// Keeps the view `orders`, and forwards what changed.
@@ -103,9 +103,6 @@ impl From<StoreError> for Kept {
         Kept::Failed(error.into())
     }
 }
-
-/// The currency of an order that names none, when none was configured.
-const DEFAULT_CURRENCY: Currency = Currency::KRW;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +239,7 @@ fn create(order: &mut Order, created: &OrderCreated, moment: Moment) {
     order.user_id = created.user_id.clone();
     order.items = created.items.clone();
     order.total_amount = created.total_amount;
-    order.currency = created.currency.unwrap_or(DEFAULT_CURRENCY);
+    order.currency = created.currency.unwrap_or_default();
     order.estimated_delivery = created.estimated_delivery;
     if let Some(address) = &created.shipping_address {
         order.shipping_address.set(moment.place, address.clone());
@@ -280,13 +277,7 @@ fn pay(order: &mut Order, event: &PaymentEvent, moment: Moment) -> Result<Effect
 fn carry(order: &mut Order, event: &ShipmentEvent, moment: Moment) -> Effect {
     // Every step moves the status, so the highest version has the last word.
     if !moment.late {
-        order.shipping_status = match event.step {
-            ShipmentStep::Created => ShippingStatus::Preparing,
-            ShipmentStep::InTransit => ShippingStatus::InTransit,
-            ShipmentStep::OutForDelivery => ShippingStatus::OutForDelivery,
-            ShipmentStep::Delivered => ShippingStatus::Delivered,
-            ShipmentStep::DeliveryFailed => ShippingStatus::DeliveryFailed,
-        };
+        order.shipping_status = event.step.into();
     }
     order.warehouse_parcel.set(moment.place, event.carrier.as_ref(), event.tracking_number.as_ref());
     Effect::Changed

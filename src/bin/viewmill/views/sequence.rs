@@ -64,10 +64,22 @@ pub enum Arrival {
     Conflict,
 }
 
+impl Arrival {
+    /// The event was seen before, and must change nothing.
+    pub fn is_known(self) -> bool {
+        matches!(self, Arrival::Duplicate | Arrival::Conflict)
+    }
+}
+
 impl Sequence {
     /// The highest version; or how many events there were, when none had a version.
     pub fn version(&self) -> u64 {
         if self.last == 0 { u64::from(self.oddities().unversioned) } else { self.last }
+    }
+
+    /// The version of an event that is to follow; none where the numbers are used up.
+    pub fn next(&self) -> Option<u64> {
+        self.version().checked_add(1)
     }
 
     /// How many applied events did not move [`Sequence::version`]. Both together differ after every applied event.
@@ -213,7 +225,7 @@ mod tests {
 
     fn take(sequence: &mut Sequence, version: u64, id: &str) -> Arrival {
         let arrival = sequence.arrival(Some(version), Some(id));
-        if !matches!(arrival, Arrival::Duplicate | Arrival::Conflict) {
+        if !arrival.is_known() {
             sequence.record(Some(version), Some(id));
         }
         arrival
@@ -267,6 +279,7 @@ mod tests {
         }
         assert_eq!(sequence.missing().len(), MAX_GAPS);
         assert_eq!(take(&mut sequence, u64::MAX, "x"), Arrival::Duplicate);
+        assert_eq!(sequence.next(), None);
     }
 
     #[test]
@@ -274,7 +287,7 @@ mod tests {
         let mut sequence = Sequence::default();
         sequence.record(None, None);
         sequence.record(None, None);
-        assert_eq!((sequence.version(), sequence.unmoved()), (2, 0));
+        assert_eq!((sequence.version(), sequence.unmoved(), sequence.next()), (2, 0, Some(3)));
         assert_eq!(take(&mut sequence, 2, "x"), Arrival::Gap { missing: 1 });
         assert_eq!((sequence.version(), sequence.unmoved()), (2, 2));
     }
