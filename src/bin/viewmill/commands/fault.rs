@@ -1,7 +1,7 @@
 //! What is wrong with the data of a command: all of it, each fault at its place.
 
 use serde::Serialize;
-use viewmill::command::Rejection;
+use viewmill::command::{Rejection, VALIDATION_FAILED};
 
 /// The most faults that are told one by one; more are only counted. A body can hold no more honest ones.
 const MAX_FAULTS: usize = 1_000;
@@ -73,7 +73,7 @@ impl Faults {
             [Fault { pointer, detail, .. }] => format!("the command is not valid: {pointer} {detail}"),
             list => format!("the command is not valid in {} places", list.len() + self.more),
         };
-        let rejection = Rejection::new("validation-failed", detail).with("errors", &self.list);
+        let rejection = Rejection::new(VALIDATION_FAILED, detail).with("errors", &self.list);
         if self.more == 0 { rejection } else { rejection.with("moreErrors", &self.more) }
     }
 }

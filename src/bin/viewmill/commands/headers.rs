@@ -5,7 +5,7 @@ use viewmill::record::{Header, Headers};
 use crate::events::Event;
 
 /// The headers of an event's record, under the names of the envelope. What an event does not say is left out.
-pub fn headers(event: &Event) -> Headers {
+pub fn of_event(event: &Event) -> Headers {
     let envelope = &event.envelope;
     let schema_version = envelope.schema_version().map(|version| version.to_string());
     let version = envelope.version().map(|version| version.to_string());

@@ -15,7 +15,6 @@ mod step;
 mod write;
 
 pub use create_order::CreateOrder;
-pub use headers::headers;
 pub use order_aggregate::OrderAggregate;
 pub use order_command::{OrderCommand, RefundPayment};
 pub use order_state::OrderState;

@@ -11,11 +11,12 @@
 //! Payments and parcels are axes of their own: money that arrived has arrived, also for an order that was cancelled meanwhile, and can
 //! then be given back. One command leads to one event, or to none when what is asked for is so already.
 
-use viewmill::command::{Actor, Aggregate, DecisionContext, EventMeta, Members, Rejection};
+use viewmill::command::{Actor, Aggregate, CommandData as _, DecisionContext, EventMeta, Members, Rejection};
+use viewmill::record::Headers;
 use viewmill::{ProcessorError, Timestamp};
 
 use super::fault::{self, FaultCode};
-use super::{CreateOrder, OrderCommand, OrderState, RefundPayment, Step};
+use super::{CreateOrder, OrderCommand, OrderState, RefundPayment, Step, headers};
 use crate::events::{Axis, Body, EnvelopeParts, Event, OrderCreated, OrderEvent, OrderShipped, PaymentEvent, PaymentRefunded, Text};
 use crate::order_id::OrderId;
 use crate::views::{OrderStatus, PaymentStatus, entity_tag};
@@ -37,7 +38,7 @@ impl Aggregate for OrderAggregate {
     type Event = Event;
 
     fn decide(&self, state: Option<&OrderState>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<Vec<Body>, Rejection> {
-        admit(state, command, context)?;
+        self.admit(state, command, context)?;
         if let Some(order) = state.filter(|state| !state.is_shell()) {
             if is_so_already(order, command, context) {
                 return Ok(Vec::new());
@@ -52,6 +53,18 @@ impl Aggregate for OrderAggregate {
             return Err(Rejection::new("invalid-transition", "an event of this order took the last version that there is"));
         }
         Ok(vec![fact])
+    }
+
+    /// Of another's order nothing is told, but that its id is taken.
+    fn admit(&self, state: Option<&OrderState>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<(), Rejection> {
+        let (code, detail) = match (state.filter(|state| !state.is_shell()), command) {
+            (Some(order), _) if may_act(context.actor, &order.user_id) => return Ok(()),
+            (None, OrderCommand::Create(create)) if may_act(context.actor, &create.user_id) => return Ok(()),
+            (None, OrderCommand::Create(_)) => ("forbidden", "a user places orders only for themselves"),
+            (Some(_), OrderCommand::Create(_)) => ("invalid-transition", "there is an order of this id already"),
+            _ => ("order-not-found", "there is no such order"),
+        };
+        Err(Rejection::new(code, detail))
     }
 
     fn event(&self, state: Option<&OrderState>, id: &OrderId, fact: Body, meta: &EventMeta<'_>) -> Event {
@@ -73,6 +86,10 @@ impl Aggregate for OrderAggregate {
     fn evolve(&self, state: &mut Option<OrderState>, event: &Event, time: Timestamp) -> Result<(), ProcessorError> {
         // A new shell is never left behind for nothing: to an empty state no event is known, and no first sum is too large.
         state.get_or_insert_default().apply(event, time).map_err(ProcessorError::rejected)
+    }
+
+    fn headers(&self, event: &Event) -> Headers {
+        headers::of_event(event)
     }
 
     fn version(&self, state: Option<&OrderState>) -> u64 {
@@ -116,18 +133,6 @@ impl OrderAggregate {
         let detail = format!("{} is not possible: the order is {}, its payment {}", command.type_name(), status.name(), payment.name());
         Rejection::new("invalid-transition", detail).with("status", &status).with("paymentStatus", &payment).with("allowed", &allowed)
     }
-}
-
-/// Whether there is such an order, as far as whoever acts may know. Of another's order nothing is told, but that its id is taken.
-fn admit(state: Option<&OrderState>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<(), Rejection> {
-    let (code, detail) = match (state.filter(|state| !state.is_shell()), command) {
-        (Some(order), _) if may_act(context.actor, &order.user_id) => return Ok(()),
-        (None, OrderCommand::Create(create)) if may_act(context.actor, &create.user_id) => return Ok(()),
-        (None, OrderCommand::Create(_)) => ("forbidden", "a user places orders only for themselves"),
-        (Some(_), OrderCommand::Create(_)) => ("invalid-transition", "there is an order of this id already"),
-        _ => ("order-not-found", "there is no such order"),
-    };
-    Err(Rejection::new(code, detail))
 }
 
 /// A user sees and changes only their own orders, an operator all; where nobody says who acts, everybody may.

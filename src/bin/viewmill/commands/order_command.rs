@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{CreateOrder, Step};
+use serde_json::value::RawValue;
+use viewmill::command::{CommandData, Rejection};
+
+use super::{CreateOrder, Step, read, write};
 use crate::events::{Address, OrderShipped, PaymentCompleted, PaymentFailed, Text};
 use crate::money::Money;
 
@@ -59,9 +62,8 @@ pub struct RefundPayment {
     pub reason: Text,
 }
 
-impl OrderCommand {
-    /// As in its topic.
-    pub fn type_name(&self) -> &'static str {
+impl CommandData for OrderCommand {
+    fn type_name(&self) -> &'static str {
         match self {
             OrderCommand::Create(_) => "CREATE_ORDER",
             OrderCommand::Approve { .. } => "APPROVE_ORDER",
@@ -76,6 +78,16 @@ impl OrderCommand {
         }
     }
 
+    fn from_json(type_name: &str, data: &RawValue) -> Result<OrderCommand, Rejection> {
+        read::command(type_name, data)
+    }
+
+    fn to_json(&self) -> Box<RawValue> {
+        write::data(self)
+    }
+}
+
+impl OrderCommand {
     /// What it does with an order that is there; none for the command that needs one that is not.
     pub fn step(&self) -> Option<Step> {
         Some(match self {

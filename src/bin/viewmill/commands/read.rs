@@ -23,20 +23,18 @@ pub const MAX_REMARK_CHARS: usize = 2_000;
 
 type Read = fn(&mut Form<'_, '_>) -> Option<OrderCommand>;
 
-impl OrderCommand {
-    /// Reads the data of a command of that type.
-    ///
-    /// # Errors
-    /// `validation-failed` with all faults at once, each at its JSON pointer into the data.
-    pub fn from_json(type_name: &str, data: &RawValue) -> Result<OrderCommand, Rejection> {
-        let Some(read) = reader(type_name) else {
-            return Err(fault::reject("", FaultCode::Unknown, "its type is none that this application knows"));
-        };
-        let mut faults = Faults::default();
-        match Value::new(data, &mut faults).object(read) {
-            Some(command) if faults.is_empty() => Ok(command),
-            _ => Err(faults.reject()),
-        }
+/// Reads the data of a command of that type.
+///
+/// # Errors
+/// `validation-failed` with all faults at once, each at its JSON pointer into the data.
+pub fn command(type_name: &str, data: &RawValue) -> Result<OrderCommand, Rejection> {
+    let Some(read) = reader(type_name) else {
+        return Err(fault::reject("", FaultCode::Unknown, "its type is none that this application knows"));
+    };
+    let mut faults = Faults::default();
+    match Value::new(data, &mut faults).object(read) {
+        Some(command) if faults.is_empty() => Ok(command),
+        _ => Err(faults.reject()),
     }
 }
 

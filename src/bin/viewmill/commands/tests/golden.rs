@@ -78,7 +78,7 @@ fn an_event_of_ours_is_written_in_this_shape() {
       }
     }
     "#);
-    let headers = crate::commands::headers(&story.log[0]);
+    let headers = story.aggregate.headers(&story.log[0]);
     let headers: Vec<String> =
         headers.iter().map(|header| format!("{}: {}", header.name, String::from_utf8_lossy(header.value.as_deref().unwrap()))).collect();
     insta::assert_snapshot!(headers.join("\n"), @"

@@ -12,7 +12,7 @@ mod transitions;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use viewmill::Timestamp;
-use viewmill::command::{Actor, Aggregate as _, DecisionContext, EventMeta, Rejection};
+use viewmill::command::{Actor, Aggregate as _, CommandData as _, DecisionContext, EventMeta, Rejection};
 
 use super::{OrderAggregate, OrderCommand, OrderState};
 use crate::events::{Axis, Event};
