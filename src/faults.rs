@@ -72,6 +72,8 @@ pub enum Sabotage {
     IgnoreOtherWriters,
     /// Without transactions: rows that nobody finished stay in the changelog.
     LeaveUnfinishedRows,
+    /// A marker tells of the outputs of its own commit alone.
+    ForgetOutputs,
 }
 
 impl Sabotage {
@@ -106,6 +108,7 @@ impl Sabotage {
         ("commit-offsets-before-rows", Sabotage::CommitOffsetsBeforeRows),
         ("ignore-other-writers", Sabotage::IgnoreOtherWriters),
         ("leave-unfinished-rows", Sabotage::LeaveUnfinishedRows),
+        ("forget-outputs", Sabotage::ForgetOutputs),
     ];
 }
 

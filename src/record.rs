@@ -96,6 +96,21 @@ impl fmt::Display for TopicPartition {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position(pub BTreeMap<TopicPartition, Offset>);
 
+impl Position {
+    /// Reads what [`fmt::Display`] writes; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Position> {
+        let partition = |text: &str| {
+            let (place, next) = text.rsplit_once('=')?;
+            let (topic, partition) = place.rsplit_once(':')?;
+            let (partition, next) = (partition.parse::<i32>().ok()?, next.parse::<i64>().ok()?);
+            let is_one = !topic.is_empty() && partition >= 0 && next >= 0;
+            is_one.then(|| (TopicPartition::new(topic, partition), Offset(next)))
+        };
+        let parts = text.split(',').filter(|_| !text.is_empty());
+        parts.map(partition).collect::<Option<_>>().map(Position)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, (partition, next)) in self.0.iter().enumerate() {
@@ -220,5 +235,10 @@ mod tests {
                 .into(),
         );
         assert_eq!(position.to_string(), "a:2=0,a:10=2,b:1=7");
+        assert_eq!(Position::parse("a:2=0,a:10=2,b:1=7"), Some(position));
+        assert_eq!(Position::parse(""), Some(Position::default()));
+        for odd in [",", "a", "a:1", "a=1", ":1=1", "a:-1=1", "a:1=-1", "a:1=1,", "a:x=1"] {
+            assert_eq!(Position::parse(odd), None, "{odd}");
+        }
     }
 }

@@ -58,11 +58,12 @@ pub(crate) struct SinkNode<K, V> {
     topic: TopicName,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
+    is_held: bool,
 }
 
 impl<K, V> SinkNode<K, V> {
-    pub(crate) fn new(topic: TopicName, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
-        SinkNode { topic, key, value }
+    pub(crate) fn new(topic: TopicName, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>, is_held: bool) -> Self {
+        SinkNode { topic, key, value, is_held }
     }
 }
 
@@ -75,7 +76,8 @@ impl<K: Data, V: Data> ErasedNode for SinkNode<K, V> {
         let record = take::<K, V>(record);
         let (key, value) = (self.key.encode(&record.key)?, self.value.encode(&record.value)?);
         let Record { timestamp, headers, .. } = record;
-        scope.emit(Emitted { topic: self.topic.clone(), partition: None, key, value, timestamp, headers });
+        let (topic, is_held) = (self.topic.clone(), self.is_held);
+        scope.emit(Emitted { topic, partition: None, key, value, timestamp, headers, is_held });
         Ok(())
     }
 

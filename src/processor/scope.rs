@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::{ProcessResult, RecordContext};
-use crate::record::{Headers, Timestamp, TopicName};
+use crate::record::{Header, Headers, Timestamp, TopicName};
 use crate::state::{ErasedStore, KeyRange, StoreError};
 
 /// A stream of the topology.
@@ -24,6 +24,16 @@ pub(crate) struct Emitted {
     pub value: Option<Vec<u8>>,
     pub timestamp: Timestamp,
     pub headers: Headers,
+    /// It waits for the commit.
+    pub is_held: bool,
+}
+
+impl Emitted {
+    /// Sets a header; one of that name which it brought along goes.
+    pub(crate) fn tell(&mut self, header: &Header) {
+        let others = self.headers.iter().filter(|other| other.name != header.name);
+        self.headers = Headers::new(others.chain([header]).cloned().collect());
+    }
 }
 
 /// The task as a processor sees it.

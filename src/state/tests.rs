@@ -324,6 +324,7 @@ fn a_row_on_disk_alone_is_not_told_from_memory() {
 }
 
 fn commit(sequence: u64) -> TaskPosition {
-    let marker = Marker { lineage: uuid::Uuid::nil(), sequence, sources: BTreeMap::new(), stream_time: None, changelogs: BTreeMap::new() };
+    let (sources, changelogs, outputs) = Default::default();
+    let marker = Marker { lineage: uuid::Uuid::nil(), sequence, sources, stream_time: None, changelogs, outputs };
     TaskPosition { marker, marker_offset: crate::record::Offset(0), applied_at: crate::record::Timestamp(0) }
 }

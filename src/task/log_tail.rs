@@ -167,7 +167,14 @@ mod tests {
         tail.changelog_ends("not written", Offset(4));
         tail.markers_end(Offset(3));
         let changelogs = [("written".to_string(), Some(Offset(12))), ("not written".to_string(), Some(Offset(1)))].into();
-        let marker = Marker { lineage: uuid::Uuid::nil(), sequence: 1, sources: BTreeMap::new(), stream_time: None, changelogs };
+        let marker = Marker {
+            lineage: uuid::Uuid::nil(),
+            sequence: 1,
+            sources: BTreeMap::new(),
+            stream_time: None,
+            changelogs,
+            outputs: BTreeMap::new(),
+        };
         tail.applied(&TaskPosition { marker, marker_offset: Offset(3), applied_at: Timestamp(0) });
         assert_eq!(tail.unfinished(), 0);
         assert_eq!(tail.changelogs, [("not written".to_string(), Offset(4)), ("written".to_string(), Offset(13))].into());

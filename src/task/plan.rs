@@ -55,6 +55,17 @@ pub struct PlannedStore {
     pub(crate) id: crate::processor::StoreId,
 }
 
+/// A topic that a task writes, and whose positions its markers keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedOutput {
+    /// As the topology names it.
+    pub topic: TopicName,
+    /// Full name.
+    pub full: Arc<str>,
+    /// How many partitions it has; `None` when nothing of this topology reads it.
+    pub partitions: Option<i32>,
+}
+
 /// What a task consists of.
 #[derive(Clone)]
 pub struct TaskPlan {
@@ -64,6 +75,8 @@ pub struct TaskPlan {
     pub sources: Vec<PlannedSource>,
     /// Its stores, in the order of their columns.
     pub stores: Vec<PlannedStore>,
+    /// The topics whose positions its markers keep.
+    pub outputs: Vec<PlannedOutput>,
     pub(crate) topology: Topology,
     pub(crate) nodes: Vec<usize>,
 }
@@ -84,7 +97,7 @@ impl TaskPlan {
                 partition: TopicPartition::new(names.full(topic), id.partition),
                 partitions,
                 source: *source,
-                reports_offsets: first_reader(topology, topic) == Some(&subtopology.name),
+                reports_offsets: topology.reader_of(topic).is_some_and(|first| first.name == subtopology.name),
                 keyed: parts.stores.iter().any(|store| store.keyed_by().any(|by| by == parts.sources[*source].edge)),
             })
             .collect();
@@ -99,7 +112,19 @@ impl TaskPlan {
             }
         });
         let stores = stores.collect();
-        Some(TaskPlan { id: id.clone(), sources, stores, topology: topology.clone(), nodes: subtopology.nodes.clone() })
+        let output = |topic: TopicName| PlannedOutput { full: names.full(&topic).into(), partitions: None, topic };
+        let outputs = topology.followed_topics(subtopology).into_iter().map(output).collect();
+        Some(TaskPlan { id: id.clone(), sources, stores, outputs, topology: topology.clone(), nodes: subtopology.nodes.clone() })
+    }
+
+    /// Tells how many partitions the sub-topologies have that read its outputs; where that is not known, its markers keep positions of
+    /// more partitions than it wrote to.
+    pub fn with_partitions_of(mut self, partitions: impl Fn(&str) -> Option<i32>) -> Self {
+        for output in &mut self.outputs {
+            let reader = self.topology.reader_of(&output.topic);
+            output.partitions = reader.and_then(|reader| partitions(&reader.name));
+        }
+        self
     }
 
     /// The column names of its stores and their indexes, for opening its database.
@@ -155,9 +180,4 @@ impl TaskPlan {
     pub(crate) fn source_node(&self, at: usize) -> Arc<dyn crate::processor::ErasedSource> {
         self.topology.parts().sources[self.sources[at].source].node.clone()
     }
-}
-
-fn first_reader<'a>(topology: &'a Topology, topic: &TopicName) -> Option<&'a Arc<str>> {
-    let reads = |subtopology: &&crate::topology::SubTopology| subtopology.topics.iter().any(|(read, _)| read == topic);
-    topology.subtopologies().iter().find(reads).map(|subtopology| &subtopology.name)
 }

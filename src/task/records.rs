@@ -71,6 +71,8 @@ pub struct Prepared {
     /// The changed rows, and what follows from them for the indexes.
     pub batch: Batch,
     pub(super) changelog_rows: usize,
+    /// Records of positioned sinks. They are sent when all that was produced before has been delivered.
+    pub(crate) held: Vec<Emitted>,
 }
 
 impl Prepared {

@@ -127,7 +127,8 @@ mod tests {
     const TWO: Uuid = Uuid::from_u128(2);
 
     fn marker(lineage: Uuid, sequence: u64) -> Marker {
-        Marker { lineage, sequence, sources: Default::default(), stream_time: None, changelogs: Default::default() }
+        let (sources, changelogs, outputs) = Default::default();
+        Marker { lineage, sequence, sources, stream_time: None, changelogs, outputs }
     }
 
     fn local(lineage: Uuid, sequence: u64, offset: i64) -> Option<TaskPosition> {

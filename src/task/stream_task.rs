@@ -1,20 +1,19 @@
 //! An active task: processes records one by one, each all or nothing, and prepares what a commit consists of.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::outgoing::Outgoing;
 use super::punctuation::Schedule;
-use super::records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, Output, OutputBuffer, Prepared, Processed, size_bytes};
+use super::records::{Counts, Dropped, InputRecord, MAX_RECORD_BYTES, OutputBuffer, Prepared, Processed, size_bytes};
 use super::{Fill, LogTail, TaskError, TaskPlan};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::metrics::StoreTally;
-use crate::ports::Delivered;
 use crate::processor::{Emitted, ErasedNode, ProcessResult, ProcessorError, PunctuationId, PunctuationType, RecordContext, SourceRecord};
 use crate::record::{Offset, Timestamp};
-use crate::state::{Batch, ErasedStore, Marker, TaskLease, TaskPosition};
+use crate::state::{Batch, ErasedStore, TaskLease, TaskPosition};
 
 /// An active task.
 pub struct Task {
@@ -28,17 +27,19 @@ pub struct Task {
     pub(super) record: Option<RecordContext>,
     pub(super) stream_time: Option<Timestamp>,
     pub(super) emitted: Vec<Emitted>,
+    /// What the records of this commit gave out.
+    pub(super) outgoing: Outgoing,
     /// What processors counted in the current record.
     pub(super) record_counts: Vec<&'static str>,
     counts: Counts,
     /// A processor failed, whatever the one before it made of that.
     pub(super) failed: bool,
     /// The next offset of each source partition.
-    next: Vec<Offset>,
+    pub(super) next: Vec<Offset>,
     /// Something moved since the last commit.
     pub(super) moved: bool,
-    lineage: Uuid,
-    committed: Option<TaskPosition>,
+    pub(super) lineage: Uuid,
+    pub(super) committed: Option<TaskPosition>,
     /// Where to begin when nothing was ever committed.
     beginning: Vec<Offset>,
     /// Set after a commit failed because of a row too large: from then on the rows of each record are measured.
@@ -71,6 +72,7 @@ impl Task {
             schedules: Vec::new(),
             record: None,
             emitted: Vec::new(),
+            outgoing: Outgoing::default(),
             record_counts: Vec::new(),
             counts: Counts::default(),
             failed: false,
@@ -115,10 +117,10 @@ impl Task {
         self.moved
     }
 
-    /// How many rows wait for the commit.
+    /// How many rows wait for the commit; held records count too.
     pub fn dirty_rows(&self) -> usize {
         let filled = self.fill.as_ref().map_or(0, |fill| fill.rows().len());
-        self.stores.iter().flatten().map(|store| store.dirty_rows()).sum::<usize>() + filled
+        self.stores.iter().flatten().map(|store| store.dirty_rows()).sum::<usize>() + filled + self.outgoing.held_rows()
     }
 
     /// Processes a record of the source partition at this index of the plan, all or nothing. Its outputs are appended.
@@ -193,33 +195,7 @@ impl Task {
         for store in self.stores.iter_mut().flatten().filter(|_| !self.sabotaged.is(Sabotage::ForgetIndexes)) {
             store.collect_indexes(&mut batch)?;
         }
-        Ok(Some(Prepared { batch, changelog_rows }))
-    }
-
-    /// The marker of the next commit, given where the changelog records came to lie. It names the stores that are whole with it.
-    pub fn next_marker(&mut self, delivered: &Delivered) -> Marker {
-        if let Some(fill) = &mut self.fill {
-            fill.note_delivered(delivered);
-        }
-        let last = self.committed.as_ref().map(|position| &position.marker);
-        let changelog_end = |store: &super::PlannedStore| {
-            let (named, filled_to) = self.fill.as_ref().map_or((true, None), |fill| fill.names(&store.name));
-            let before = last.and_then(|marker| marker.changelogs.get(&store.name).copied().flatten());
-            named.then(|| (store.name.clone(), delivered.get(&store.changelog).copied().or(before).or(filled_to)))
-        };
-        let back = i64::from(self.sabotaged.is(Sabotage::NameLastRecord));
-        Marker {
-            lineage: self.lineage,
-            sequence: last.map_or(0, |marker| marker.sequence) + 1,
-            sources: self
-                .plan
-                .source_partitions()
-                .cloned()
-                .zip(self.next.iter().map(|next| Offset(next.0 - back)))
-                .collect::<BTreeMap<_, _>>(),
-            stream_time: self.stream_time,
-            changelogs: self.plan.stores.iter().filter_map(changelog_end).collect(),
-        }
+        Ok(Some(Prepared { batch, changelog_rows, held: self.outgoing.take_held() }))
     }
 
     /// Kafka has committed: rows and position go into the database, all or nothing.
@@ -231,6 +207,7 @@ impl Task {
             self.fill = None;
         }
         self.tail.applied(&position);
+        self.outgoing.clear();
         self.committed = Some(position);
         self.moved = false;
         Ok(())
@@ -254,6 +231,7 @@ impl Task {
             fill.discard();
         }
         self.emitted.clear();
+        self.outgoing.clear();
         self.record_counts.clear();
         self.counts = Counts::default();
         self.moved = false;
@@ -338,7 +316,7 @@ impl Task {
         match result {
             Ok(()) => {
                 self.stores.iter_mut().flatten().for_each(|store| store.keep_record());
-                outputs.extend(self.emitted.drain(..).map(Output));
+                self.give_out(outputs);
                 self.record_counts.drain(..).for_each(|what| *self.counts.events.entry(what).or_default() += 1);
                 Ok(Processed::Done)
             }
@@ -347,7 +325,7 @@ impl Task {
                     self.stores.iter_mut().flatten().for_each(|store| store.undo_record());
                 }
                 if self.sabotaged.is(Sabotage::KeepOutputsOfPoison) {
-                    outputs.extend(self.emitted.drain(..).map(Output));
+                    self.give_out(outputs);
                 }
                 self.emitted.clear();
                 self.record_counts.clear();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::codec::{self, KeyCodec, Prefix, StoreKey, StoreValue};
 use crate::processor::{Emitted, ProcessorError};
-use crate::record::{Data, Headers, Offset, Record, Timestamp, TopicName};
+use crate::record::{Data, Headers, Offset, Record, Timestamp, TopicName, TopicPartition};
 use crate::state::{Column, Direction, KeyRange, MemoryDisk, StateDirectory, TaskDatabase, TaskPosition};
 use crate::task::{InputRecord, Output, Processed, Replay, Task, TaskError, TaskPlan};
 use crate::topology::{Index, Names, Sink, SinkCodecs, Store, TaskId, Topology, TopologyBuilder, TopologyErrors};
@@ -21,6 +21,8 @@ pub struct TopologyTestDriver {
     next: BTreeMap<TopicName, Offset>,
     /// All that sources have brought.
     log: Vec<(TopicName, Offset, Emitted)>,
+    /// The ends of the topics' logs: also of what waits to be processed.
+    ends: BTreeMap<TopicName, Offset>,
     outputs: HashMap<TopicName, Vec<Emitted>>,
     now: Timestamp,
     /// The end of the log that markers and changelog records would have.
@@ -37,22 +39,15 @@ impl TopologyTestDriver {
         let names = Names::new("test", "");
         let make_task = |name: &Arc<str>| {
             let plan = TaskPlan::new(&topology, &names, &TaskId { subtopology: name.clone(), partition: 0 }, 1)
-                .expect("the sub-topology is one of this topology's");
+                .expect("the sub-topology is one of this topology's")
+                .with_partitions_of(|_| Some(1));
             let lease = directory.lease(&plan.name(), &plan.columns()).expect("memory does not fail").expect("each task is made once");
             let beginning = vec![Offset(0); plan.sources.len()];
             Task::new(Arc::new(plan), lease, beginning, Uuid::nil()).expect("processors can be initialised")
         };
         let tasks = topology.subtopologies().iter().map(|subtopology| make_task(&subtopology.name)).collect();
-        let driver = TopologyTestDriver {
-            tasks,
-            topology,
-            names,
-            next: BTreeMap::new(),
-            log: Vec::new(),
-            outputs: HashMap::new(),
-            now: Timestamp(0),
-            log_end: 0,
-        };
+        let (next, ends, outputs) = Default::default();
+        let driver = TopologyTestDriver { tasks, topology, names, next, log: Vec::new(), ends, outputs, now: Timestamp(0), log_end: 0 };
         Ok((driver, handles))
     }
 
@@ -77,7 +72,9 @@ impl TopologyTestDriver {
             value: value.map(<[u8]>::to_vec),
             timestamp,
             headers: Headers::default(),
+            is_held: false,
         };
+        self.append(&record);
         let mut waiting = VecDeque::from([record]);
         while let Some(record) = waiting.pop_front() {
             waiting.extend(self.process(record)?);
@@ -92,8 +89,11 @@ impl TopologyTestDriver {
         for at in 0..self.tasks.len() {
             let mut outputs = Vec::new();
             let (_, mut faults) = self.tasks[at].punctuate(now, &mut outputs).map_err(store_error)?;
-            self.keep(outputs);
-            self.commit(at)?;
+            let mut waiting = VecDeque::from(self.keep(outputs));
+            waiting.extend(self.commit(at)?);
+            while let Some(record) = waiting.pop_front() {
+                waiting.extend(self.process(record)?);
+            }
             if let Some(fault) = faults.pop() {
                 return Err(fault);
             }
@@ -200,14 +200,21 @@ impl TopologyTestDriver {
                 Processed::Poisoned(error) => return Err(error),
                 Processed::Done => read_again.extend(self.keep(outputs)),
             }
-            self.commit(at)?;
+            read_again.extend(self.commit(at)?);
         }
         self.next.insert(record.topic.clone(), offset.next());
         self.log.push((record.topic.clone(), offset, record));
         Ok(read_again)
     }
 
+    /// A record comes to the end of its topic.
+    fn append(&mut self, record: &Emitted) {
+        let end = self.ends.entry(record.topic.clone()).or_default();
+        *end = end.next();
+    }
+
     fn keep(&mut self, outputs: Vec<Output>) -> Vec<Emitted> {
+        outputs.iter().for_each(|Output(output)| self.append(output));
         let sources: Vec<&TopicName> = self.topology.subtopologies().iter().flat_map(|s| s.topics.iter().map(|(topic, _)| topic)).collect();
         let (read_here, written): (Vec<Emitted>, Vec<Emitted>) =
             outputs.into_iter().map(|Output(output)| output).partition(|output| sources.contains(&&output.topic));
@@ -217,10 +224,14 @@ impl TopologyTestDriver {
         read_here
     }
 
-    fn commit(&mut self, at: usize) -> Result<(), ProcessorError> {
+    /// Answers held records that are input of this topology.
+    fn commit(&mut self, at: usize) -> Result<Vec<Emitted>, ProcessorError> {
         let task = &mut self.tasks[at];
-        let Some(prepared) = task.prepare().map_err(store_error)? else { return Ok(()) };
+        let Some(mut prepared) = task.prepare().map_err(store_error)? else { return Ok(Vec::new()) };
         let mut delivered = HashMap::new();
+        for (topic, end) in &self.ends {
+            delivered.insert(TopicPartition::new(self.names.full(topic), 0), Offset(end.0 - 1));
+        }
         for store in &task.plan().stores {
             let changed = prepared.batch.iter().filter(|entry| entry.column == store.column).count() as i64;
             self.log_end += changed;
@@ -230,8 +241,12 @@ impl TopologyTestDriver {
         }
         self.log_end += 1;
         let marker = task.next_marker(&delivered);
+        let mut held = std::mem::take(&mut prepared.held);
+        let position = task.position_header(&marker);
+        held.iter_mut().for_each(|record| record.tell(&position));
         let position = TaskPosition { marker, marker_offset: Offset(self.log_end), applied_at: self.now };
-        task.apply(prepared, position).map_err(store_error)
+        task.apply(prepared, position).map_err(store_error)?;
+        Ok(self.keep(held.into_iter().map(Output).collect()))
     }
 
     fn find(&self, store: crate::processor::StoreId) -> (&Task, Column) {

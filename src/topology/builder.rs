@@ -46,7 +46,8 @@ impl TopologyBuilder {
         value: impl Codec<V> + Clone,
     ) -> Stream<K, V> {
         let topic = TopicName::Repartition(name.into());
-        self.sink_to(&format!("{name}-repartition"), input, topic.clone(), Arc::new(key.clone()), Arc::new(value.clone()));
+        let sink = format!("{name}-repartition");
+        self.sink_to(&sink, input, topic.clone(), (Arc::new(key.clone()), Arc::new(value.clone())), false);
         self.source_of(name, vec![topic], Arc::new(key), Arc::new(value))
     }
 
@@ -171,7 +172,22 @@ impl TopologyBuilder {
         value: impl Codec<V>,
     ) -> Sink<K, V> {
         self.name_fits("topic", topic);
-        self.sink_to(name, input, TopicName::Declared(topic.into()), Arc::new(key), Arc::new(value))
+        self.sink_to(name, input, TopicName::Declared(topic.into()), (Arc::new(key), Arc::new(value)), false)
+    }
+
+    /// A sink whose records tell where what was made beside them came to lie: they are held until the commit, and sent when all that
+    /// the task produced before has been delivered. Each has the header `position`, `topic:partition=next,…`: for every partition of
+    /// the task's other sinks the offset after its last record, of this commit or of one before.
+    pub fn positioned_sink<K: Data, V: Data>(
+        &mut self,
+        name: &str,
+        input: Stream<K, V>,
+        topic: &str,
+        key: impl Codec<K>,
+        value: impl Codec<V>,
+    ) -> Sink<K, V> {
+        self.name_fits("topic", topic);
+        self.sink_to(name, input, TopicName::Declared(topic.into()), (Arc::new(key), Arc::new(value)), true)
     }
 
     fn sink_to<K: Data, V: Data>(
@@ -179,13 +195,18 @@ impl TopologyBuilder {
         name: &str,
         input: Stream<K, V>,
         topic: TopicName,
-        key: Arc<dyn Codec<K>>,
-        value: Arc<dyn Codec<V>>,
+        (key, value): (Arc<dyn Codec<K>>, Arc<dyn Codec<V>>),
+        is_held: bool,
     ) -> Sink<K, V> {
         let codecs = Arc::new(SinkCodecs { key: key.clone(), value: value.clone() });
         let kind = NodeKind::Sink(topic.clone());
-        let sink = self.node(name, kind, input.edge, move |_| Box::new(SinkNode::new(topic.clone(), key.clone(), value.clone())));
-        self.parts.nodes[sink].codecs = Some(codecs);
+        let make = move |_: &mut Wiring<'_>| -> Box<dyn ErasedNode> {
+            Box::new(SinkNode::new(topic.clone(), key.clone(), value.clone(), is_held))
+        };
+        let sink = self.node(name, kind, input.edge, make);
+        let node = &mut self.parts.nodes[sink];
+        node.codecs = Some(codecs);
+        node.is_held = is_held;
         Sink::new(sink)
     }
 
@@ -216,7 +237,8 @@ impl TopologyBuilder {
             Some(edge) => edge.children.push(node),
             None => self.faults.push(TopologyFault::ForeignHandle { node: name.to_string() }),
         }
-        self.parts.nodes.push(NodeDef { name: name.to_string(), kind, input, make: Box::new(make), codecs: None, uses: Uses::default() });
+        let (name, make, uses) = (name.to_string(), Box::new(make), Uses::default());
+        self.parts.nodes.push(NodeDef { name, kind, input, make, is_held: false, codecs: None, uses });
         node
     }
 

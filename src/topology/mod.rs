@@ -74,6 +74,28 @@ impl Topology {
         subtopology.nodes.iter().filter_map(topic).collect()
     }
 
+    /// The topics of a sub-topology's sinks whose positions its markers keep: those of repartitions, and where records are held to
+    /// tell of positions, those of the sinks that do not hold theirs.
+    pub(crate) fn followed_topics(&self, subtopology: &SubTopology) -> Vec<TopicName> {
+        let nodes = || subtopology.nodes.iter().map(|node| &self.parts.nodes[*node]);
+        let tells = nodes().any(|node| node.is_held);
+        let mut topics: Vec<TopicName> = Vec::new();
+        for node in nodes().filter(|node| !node.is_held) {
+            if let NodeKind::Sink(topic) = &node.kind
+                && (tells || matches!(topic, TopicName::Repartition(_)))
+                && !topics.contains(topic)
+            {
+                topics.push(topic.clone());
+            }
+        }
+        topics
+    }
+
+    /// The first sub-topology that reads a topic.
+    pub(crate) fn reader_of(&self, topic: &TopicName) -> Option<&SubTopology> {
+        self.parts.subtopologies.iter().find(|subtopology| subtopology.topics.iter().any(|(read, _)| read == topic))
+    }
+
     /// The sub-topologies that write the repartition topics of one.
     pub(crate) fn writers<'a>(&'a self, of: &'a SubTopology) -> impl Iterator<Item = &'a SubTopology> {
         let writes = |subtopology: &&SubTopology| {

@@ -42,6 +42,8 @@ pub(crate) struct NodeDef {
     pub kind: NodeKind,
     pub input: EdgeId,
     pub make: Box<MakeNode>,
+    /// A sink whose records are held until the commit, to tell of its positions.
+    pub is_held: bool,
     /// The [`SinkCodecs`] of a sink.
     pub codecs: Option<Arc<dyn Any + Send + Sync>>,
     /// What the supplier named when it was called by `build`.

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  numbers ─► sum ─┬─► running                     two outputs a record: the running sum and the count of its key
+//!                  ├─► told                        the same, held until the commit, with the position of `running`
 //!                  └─► by-group ─► total ─► totals  a sum a group of keys
 //! ```
 
@@ -80,6 +81,7 @@ pub(super) fn application() -> (Topology, Handles) {
         }
     });
     b.sink("running", running, "running", Text, Json);
+    b.positioned_sink("told", running, "told", Text, Json);
     let by_group = b.repartition("by-group", grouped, Text, Json);
     let totals = b.store::<String, i64>("totals", by_group);
     b.each("total", by_group, move |w| {

@@ -16,6 +16,7 @@ mod moving;
 mod ordering;
 mod outputs;
 mod poison;
+mod positions;
 mod process;
 mod reader;
 mod restoring;

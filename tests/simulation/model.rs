@@ -175,6 +175,7 @@ pub(super) fn text(bytes: &Option<Vec<u8>>) -> String {
 }
 
 /// All topics that the application reads and writes, but those of its state.
-pub(super) fn data_topics(names: &Names) -> [String; 4] {
-    ["numbers".to_string(), "numbers-dlq".to_string(), "running".to_string(), by_group(names)]
+pub(super) fn data_topics(names: &Names) -> [String; 5] {
+    let [numbers, letters, running, told] = ["numbers", "numbers-dlq", "running", "told"].map(String::from);
+    [numbers, letters, running, told, by_group(names)]
 }

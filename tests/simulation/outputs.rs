@@ -3,6 +3,7 @@
 use super::application::{Grouped, PARTITIONS, Running, by_group};
 use super::logs::{TaskHistory, next_of};
 use super::model::{Line, Model, data_topics, text};
+use super::positions::Positions;
 use super::rules::{Judge, Kept, Rule};
 use crate::record::Offset;
 use crate::testkit::cluster::{Look, StoredRecord};
@@ -18,9 +19,12 @@ struct Tail {
 
 /// What the tasks of the first sub-topology wrote.
 pub(super) struct Outputs {
-    topics: [String; 4],
+    topics: [String; 5],
     by_group: String,
     running: Vec<Tail>,
+    /// What is held until the commit: the same records.
+    told: Vec<Tail>,
+    positions: Positions,
     letters: Vec<Tail>,
     routed: Vec<Tail>,
 }
@@ -28,7 +32,8 @@ pub(super) struct Outputs {
 impl Outputs {
     pub(super) fn new(names: &Names) -> Self {
         let tails = || (0..PARTITIONS).map(|_| Tail::default()).collect();
-        Outputs { topics: data_topics(names), by_group: by_group(names), running: tails(), letters: tails(), routed: tails() }
+        let (topics, by_group, positions) = (data_topics(names), by_group(names), Positions::new(&by_group(names)));
+        Outputs { topics, by_group, running: tails(), told: tails(), positions, letters: tails(), routed: tails() }
     }
 
     /// `models` and `histories` are those of the first sub-topology.
@@ -38,6 +43,8 @@ impl Outputs {
             let at = partition as usize;
             let lines = read(&mut self.running[at], look, "running", partition, |record| (at, line(record)));
             self.running[at].follow(judge, "running", lines, |_| &model.running, running_of)?;
+            let lines = read(&mut self.told[at], look, "told", partition, |record| (at, line(record)));
+            self.told[at].follow(judge, "told", lines, |_| &model.running, running_of)?;
             let lines = read(&mut self.letters[at], look, "numbers-dlq", partition, |record| (at, letter(record)));
             self.letters[at].follow(judge, "numbers-dlq", lines, |_| &model.letters, |line| line.1.clone())?;
             let lines = read(&mut self.routed[at], look, &group_topic, partition, |record| {
@@ -46,20 +53,22 @@ impl Outputs {
             });
             self.routed[at].follow(judge, &group_topic, lines, |task| &models[task].routed[at], |line| grouped(line).1.to_string())?;
         }
+        self.positions.read(judge, look)?;
         models.iter().zip(histories).try_for_each(|(model, history)| self.check_complete(judge, model, history, look))
     }
 
     /// When nothing is under way, the outputs are those of the records before the last marker.
     fn check_complete(&self, judge: Judge, model: &Model, history: &TaskHistory, look: &Look<'_>) -> Kept {
         let at = model.task.partition as usize;
-        let touched = [("running", at), ("numbers-dlq", at), (&*history.token.topic, history.token.partition as usize)];
+        let touched = [("running", at), ("told", at), ("numbers-dlq", at), (&*history.token.topic, history.token.partition as usize)];
         let routed = (0..PARTITIONS as usize).map(|partition| (&*self.by_group, partition));
         if !touched.into_iter().chain(routed).all(|(topic, partition)| look.is_stable(topic, partition as i32)) {
             return Ok(());
         }
         let state = history.last().map(|(_, marker)| model.at(next_of(marker)));
         let (running, letters) = state.map_or((0, 0), |state| (state.running, state.letters));
-        let counts = [("running", running, self.running[at].seen[at]), ("numbers-dlq", letters, self.letters[at].seen[at])];
+        let told = ("told", running, self.told[at].seen[at]);
+        let counts = [("running", running, self.running[at].seen[at]), told, ("numbers-dlq", letters, self.letters[at].seen[at])];
         let routed = (0..PARTITIONS as usize).map(|to| ("by-group", state.map_or(0, |state| state.routed[to]), self.routed[to].seen[at]));
         for (topic, expected, found) in counts.into_iter().chain(routed) {
             let rule = if found < expected { Rule::NoLoss } else { Rule::NoDouble };
@@ -67,7 +76,7 @@ impl Outputs {
                 format!("{}: {topic} has {found} records of it, its last marker says {expected}", model.task)
             })?;
         }
-        Ok(())
+        history.last().map_or(Ok(()), |(_, marker)| self.positions.check_marker(judge, model, marker))
     }
 
     /// All logs end at their last stable offset.
@@ -124,7 +133,7 @@ impl Tail {
     }
 }
 
-fn line(record: &StoredRecord) -> Line {
+pub(super) fn line(record: &StoredRecord) -> Line {
     (text(&record.key), text(&record.value))
 }
 
@@ -138,6 +147,6 @@ fn running_of(line: &Line) -> String {
     format!("{offset} {what}")
 }
 
-fn grouped(line: &Line) -> Grouped {
+pub(super) fn grouped(line: &Line) -> Grouped {
     serde_json::from_str(&line.1).expect("what was grouped is written by a processor")
 }

@@ -16,12 +16,13 @@ pub(super) enum Rule {
     Whole,
     OneOwner,
     Offsets,
+    Positions,
     NoWipe,
     StopsByName,
 }
 
 impl Rule {
-    pub(super) const ALL: [Rule; 13] = [
+    pub(super) const ALL: [Rule; 14] = [
         Rule::NoLoss,
         Rule::NoDouble,
         Rule::Order,
@@ -33,6 +34,7 @@ impl Rule {
         Rule::Whole,
         Rule::OneOwner,
         Rule::Offsets,
+        Rule::Positions,
         Rule::NoWipe,
         Rule::StopsByName,
     ];
@@ -50,6 +52,7 @@ impl Rule {
             Rule::Whole => "a task is served only at a committed marker, and not before it is restored",
             Rule::OneOwner => "a task has one owner: one history of markers, committed by who holds the token",
             Rule::Offsets => "the committed offset points at the last marker",
+            Rule::Positions => "markers and held records tell how far their task's outputs are: not less, and no more than is committed",
             Rule::NoWipe => "a crash wipes nothing: state that was kept is used as it is or catches up",
             Rule::StopsByName => "who cannot be right stops with a named error, and only then",
         }

@@ -31,6 +31,7 @@ const FINDS: &[(Rule, Sabotage)] = &[
     (Rule::OneOwner, Sabotage::TrustCommittedOffset),
     (Rule::Offsets, Sabotage::CommitOffsetOfMarker),
     (Rule::Offsets, Sabotage::KeepSuspectProducer),
+    (Rule::Positions, Sabotage::ForgetOutputs),
     (Rule::NoWipe, Sabotage::WipeOnCatchUp),
     (Rule::StopsByName, Sabotage::StartAnyway),
 ];
@@ -158,6 +159,11 @@ fn a_committed_offset_that_points_at_the_marker_itself_is_found() {
 #[test]
 fn a_producer_kept_though_late_copies_may_come_is_found() {
     is_found(Sabotage::KeepSuspectProducer);
+}
+
+#[test]
+fn a_marker_that_forgets_earlier_outputs_is_found() {
+    is_found(Sabotage::ForgetOutputs);
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl World {
         let cluster = FakeCluster::new(seed, clock.clone());
         let (topology, handles) = application();
         let names = Names::new(GROUP, "");
-        for topic in ["numbers", "numbers-dlq", "running", &by_group(&names)] {
+        for topic in ["numbers", "numbers-dlq", "running", "told", &by_group(&names)] {
             cluster.create_topic(topic, PARTITIONS, &[]);
         }
         STORES.iter().for_each(|store| cluster.create_compacted_topic(&names.changelog(store), PARTITIONS));

@@ -8,4 +8,5 @@ mod describe;
 mod first_view;
 mod imports;
 mod named_tests;
+mod positioned_sinks;
 mod word_count;

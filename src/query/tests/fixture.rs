@@ -139,6 +139,7 @@ fn position(partition: i32, stores: &[&str]) -> TaskPosition {
         sources: [(TopicPartition::new("p.events", partition), Offset(100 + i64::from(partition)))].into(),
         stream_time: None,
         changelogs: stores.iter().map(|name| (name.to_string(), None)).collect(),
+        outputs: Default::default(),
     };
     TaskPosition { marker, marker_offset: Offset(0), applied_at: Timestamp(0) }
 }

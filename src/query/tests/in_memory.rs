@@ -1,6 +1,5 @@
 //! Reads that the asked thread answers from memory, beside the thread that writes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,7 +9,8 @@ use crate::state::{Batch, Column, DatabaseProvider, Marker, MemoryBudget, Memory
 const STORE: Column = Column(1);
 
 fn commit(sequence: u64) -> TaskPosition {
-    let marker = Marker { lineage: uuid::Uuid::nil(), sequence, sources: BTreeMap::new(), stream_time: None, changelogs: BTreeMap::new() };
+    let (sources, changelogs, outputs) = Default::default();
+    let marker = Marker { lineage: uuid::Uuid::nil(), sequence, sources, stream_time: None, changelogs, outputs };
     TaskPosition { marker, marker_offset: Offset(0), applied_at: Timestamp(0) }
 }
 

@@ -1,10 +1,12 @@
 //! The commit in a transaction: changelog → markers → offsets → Kafka's yes → one batch a task into its database.
 //!
 //! ```text
-//!  working sets ──► changelog records ──flush──► their offsets ──► markers ──flush──► marker offsets
-//!                                                                                        │
-//!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1)┘
+//!  working sets ──► changelog records ──flush──► their offsets ──► markers, held records ──flush──► marker offsets
+//!                                                                                                      │
+//!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1) ◄────────────┘
 //! ```
+//! Outputs go out as each record is done, so the first flush is theirs too. Records that are held to tell where those came to lie
+//! (positioned sinks) go with the markers: they cost no round trip of their own.
 
 use super::active_task::Slot;
 use super::patience::{Answered, Patience};
@@ -173,6 +175,11 @@ impl<P: ThreadPorts> StreamThread<P> {
                 timestamp: None,
                 headers: Headers::new(active.marker_headers.iter().chain(guarantee.iter()).cloned().collect()),
             })?;
+            let held = std::mem::take(&mut part.prepared.held);
+            if !held.is_empty() {
+                let position = active.task.position_header(&marker);
+                self.parts.send_held(held, &position)?;
+            }
             part.marker = Some(marker);
         }
         Ok(())

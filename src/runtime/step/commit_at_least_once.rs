@@ -1,9 +1,9 @@
 //! The commit without transactions: outputs and changelogs → markers → one batch a task into its database → the token's offset.
 //!
 //! ```text
-//!  poll the group ─► outputs, changelog records ──flush──► alone? ─► poll the group ─► markers ──flush──► alone?
-//!                                                                                                            │
-//!  group's offset = marker + 1 ◄── databases: apply ◄────────── all acknowledged ◄───────────────────────────┘
+//!  poll the group ─► outputs, changelog records ──flush──► alone? ─► poll the group ─► markers, held ──flush──► alone?
+//!                                                                                                                  │
+//!  group's offset = marker + 1 ◄── databases: apply ◄────────── all acknowledged ◄─────────────────────────────────┘
 //! ```
 //! Each step makes the one before it final, so a process may end between any two. What it leaves is in `docs/commit-cycle.md`. There is
 //! no abort: what was sent stays, and opening the task again finds it behind the marker ([`crate::task::LogTail`]).

@@ -8,8 +8,8 @@ use super::stream_thread::{Message, Phase, StreamThread};
 use super::{PoisonPolicy, ThreadError, ThreadParts};
 use crate::faults::Sabotage;
 use crate::ports::{InputMessage as _, PortError, ThreadPorts, TransactionalProducer as _};
-use crate::processor::ProcessorError;
-use crate::record::OutputRecord;
+use crate::processor::{Emitted, ProcessorError};
+use crate::record::{Header, OutputRecord};
 use crate::task::{Dropped, InputRecord, Output, OutputBuffer, Processed, TaskError};
 use crate::topology::TaskId;
 
@@ -207,17 +207,26 @@ impl<P: ThreadPorts> ThreadParts<P> {
         if self.settings.sabotaged.is(Sabotage::ReverseOutputs) {
             outputs.reverse();
         }
-        for Output(output) in outputs.drain(..) {
-            let topic = self.names.full(&output.topic);
-            self.producer.send(&OutputRecord {
-                topic: &topic,
-                partition: output.partition,
-                key: output.key.as_deref(),
-                value: output.value.as_deref(),
-                timestamp: Some(output.timestamp),
-                headers: output.headers,
-            })?;
-        }
-        Ok(())
+        outputs.drain(..).try_for_each(|Output(output)| self.send_output(output))
+    }
+
+    fn send_output(&mut self, output: Emitted) -> Result<(), PortError> {
+        let topic = self.names.full(&output.topic);
+        self.producer.send(&OutputRecord {
+            topic: &topic,
+            partition: output.partition,
+            key: output.key.as_deref(),
+            value: output.value.as_deref(),
+            timestamp: Some(output.timestamp),
+            headers: output.headers,
+        })
+    }
+
+    /// Hands over records that were held until everything before them was delivered, and which tell where that is.
+    pub(super) fn send_held(&mut self, held: Vec<Emitted>, position: &Header) -> Result<(), PortError> {
+        held.into_iter().try_for_each(|mut record| {
+            record.tell(position);
+            self.send_output(record)
+        })
     }
 }

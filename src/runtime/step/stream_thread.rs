@@ -343,7 +343,8 @@ impl<P: ThreadPorts> StreamThread<P> {
     fn plan(&self, token: i32) -> Option<Arc<TaskPlan>> {
         let task = self.parts.tokens.task(token)?;
         let partitions = self.parts.views.partitions(&task.subtopology)?;
-        TaskPlan::new(&self.parts.topology, &self.parts.names, task, partitions).map(Arc::new)
+        let plan = TaskPlan::new(&self.parts.topology, &self.parts.names, task, partitions)?;
+        Some(Arc::new(plan.with_partitions_of(|reader| self.parts.views.partitions(reader))))
     }
 
     pub(super) fn stopping(&self) -> bool {
