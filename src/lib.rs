@@ -54,7 +54,7 @@ pub use codec::{Codec, CodecError, Desc, Json, KeyCodec, Nullable, Prefix, Store
 pub use processor::{
     IndexRef, Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType, RecordContext, StoreRef,
 };
-pub use query::{Answer, Page, QueryError, Read, Scope, Slice, Views};
+pub use query::{After, Answer, ConsistencyToken, Page, QueryError, Read, Scope, Slice, Views};
 pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};
 pub use state::{Change, Direction, KeyValueStore, StoreError};
 pub use topology::{Index, Keyed, Partial, Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};

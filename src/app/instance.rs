@@ -19,6 +19,7 @@ use super::open_ahead::open_ahead;
 use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::faults::{self, Sabotaged};
+use crate::http::peers;
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
 use crate::metrics::{Metrics, Versions};
 use crate::ports::{Admin as _, ClusterFacts, PortError};
@@ -106,6 +107,7 @@ impl Instance {
         let id = InstanceId(instance_id.as_str().into());
         let members = Members::new(identity(config, id.clone(), http), registry.clone(), clock.clone());
         let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, members.owners(), id, &metrics);
+        let views = views.waiting(Duration::from_millis(config.http.max_wait_ms), peers());
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (threads, members_thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
         let connector = Connector {

@@ -13,6 +13,7 @@ use warp::{Filter, Rejection, Reply};
 
 use super::inspect_routes::inspect_routes;
 use super::members_route::MembersJson;
+use super::outputs::outputs_route;
 use super::readiness::{DiskCheck, checks};
 use super::{Problem, Query, Routes, query};
 use crate::clock::Clock;
@@ -53,7 +54,7 @@ pub struct TopologyText {
     pub text: String,
 }
 
-/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/members`, `/v1/topology`, and the stores below `/v1/stores`.
+/// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/members`, `/v1/topology`, how far outputs are, and the stores below `/v1/stores`.
 pub fn engine_routes(engine: Engine) -> Routes {
     Routes::new()
         .get("/livez", with(&engine, &[], |_, _| async { Ok(json(StatusCode::OK, &Live { live: true })) }))
@@ -63,6 +64,7 @@ pub fn engine_routes(engine: Engine) -> Routes {
         .get("/v1/lag", with(&engine, &["scope"], |engine, query| async move { local(&query, || lag(&engine)) }))
         .get("/v1/members", with(&engine, &[], |engine, _| async move { Ok(members(&engine)) }))
         .get("/v1/topology", with(&engine, &["format"], |engine, query| async move { topology(&engine, &query) }))
+        .and(outputs_route(&engine.views))
         .and(inspect_routes(&engine.views))
 }
 

@@ -6,7 +6,8 @@ use warp::reply::Response;
 
 use crate::query::Answer;
 
-/// Adds `View-Position`, `View-Lag-Seconds` (left out when unknown), `Served-By` and `Served-From`.
+/// Adds `View-Position`, `View-Lag-Seconds` (left out when unknown), `Served-By`, `Served-From`, and `View-Stale` to an answer that
+/// does not show what the request asked for.
 pub fn with_freshness<T>(reply: impl Reply, answer: &Answer<T>) -> Response {
     let mut response = reply.into_response();
     let lag = answer.lag.map(|lag| format!("{:.3}", lag.as_secs_f64()));
@@ -15,6 +16,7 @@ pub fn with_freshness<T>(reply: impl Reply, answer: &Answer<T>) -> Response {
         ("view-lag-seconds", lag),
         ("served-by", Some(answer.served_by.0.to_string())),
         ("served-from", Some(answer.served_from.as_str().to_string())),
+        ("view-stale", answer.stale.then(|| "true".to_string())),
     ];
     for (name, value) in headers {
         // Names of topics and instances have no character that a header cannot hold.
@@ -41,6 +43,7 @@ mod tests {
             lag: Some(Duration::from_micros(1_234_567)),
             served_by: InstanceId("i-1".into()),
             served_from: Role::Active,
+            stale: false,
         };
         let header = |response: &Response, name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_string());
         let response = with_freshness("x", &answer);
@@ -48,7 +51,9 @@ mod tests {
         assert_eq!(header(&response, "View-Lag-Seconds").as_deref(), Some("1.235"));
         assert_eq!(header(&response, "Served-By").as_deref(), Some("i-1"));
         assert_eq!(header(&response, "Served-From").as_deref(), Some("active"));
-        answer.lag = None;
-        assert_eq!(header(&with_freshness("x", &answer), "View-Lag-Seconds"), None);
+        assert_eq!(header(&response, "View-Stale"), None);
+        (answer.lag, answer.stale) = (None, true);
+        let response = with_freshness("x", &answer);
+        assert_eq!((header(&response, "View-Lag-Seconds"), header(&response, "View-Stale").as_deref()), (None, Some("true")));
     }
 }

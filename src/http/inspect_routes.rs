@@ -8,8 +8,8 @@ use warp::reply::Response;
 use warp::{Filter as _, Rejection};
 
 use super::engine_routes::{json as json_reply, local};
-use super::{Problem, Query, Routes, param, query, with_freshness};
-use crate::query::{Item, ItemRange, ItemRow, ItemValue, Page, Read, Scope, StoreInfo, Views};
+use super::{Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
+use crate::query::{Item, ItemRange, ItemRow, ItemValue, Page, Scope, StoreInfo, Views};
 
 /// The rows of a page when no limit is given.
 const DEFAULT_LIMIT: usize = 50;
@@ -21,13 +21,13 @@ pub(super) fn inspect_routes(views: &Views) -> Routes {
         let views = listing.clone();
         async move { stores(&views, query).await.map_err(Rejection::from) }
     });
-    let item = param("store").and(param("key")).and(query()).and_then(move |store, key, query| {
+    let item = param("store").and(param("key")).and(query()).and(consistency()).and_then(move |store, key, query, wanted| {
         let views = one.clone();
-        async move { item(&views, store, key, query).await.map_err(Rejection::from) }
+        async move { item(&views, store, key, query, wanted).await.map_err(Rejection::from) }
     });
-    let items = param("store").and(query()).and_then(move |store, query| {
+    let items = param("store").and(query()).and(consistency()).and_then(move |store, query, wanted| {
         let views = list.clone();
-        async move { items(&views, store, query).await.map_err(Rejection::from) }
+        async move { items(&views, store, query, wanted).await.map_err(Rejection::from) }
     });
     let owner = param("store").and(param("key")).and(query()).and_then(move |store, key, query| {
         let views = owning.clone();
@@ -68,11 +68,11 @@ async fn stores(views: &Views, query: Query) -> Result<Response, Problem> {
     local(&query, || json_reply(StatusCode::OK, &json!({ "stores": rows })))
 }
 
-async fn item(views: &Views, store: String, key: String, query: Query) -> Result<Response, Problem> {
-    let mut faults = Faults(query.only(&["scope"]).err());
+async fn item(views: &Views, store: String, key: String, query: Query, wanted: Consistency) -> Result<Response, Problem> {
+    let mut faults = Faults(query.only(&["scope", Consistency::PARAMETER]).err());
     let scope = faults.scope(&query);
     faults.end()?;
-    let answer = views.item(&store, &key, &Read { scope }).await?;
+    let answer = views.item(&store, &key, &wanted.read(views, scope)?).await?;
     let Item { key, value } = &answer.value;
     let body = match value {
         ItemValue::One(Some(value)) => ItemJson { key, value: Some(value), values: None },
@@ -85,8 +85,8 @@ async fn item(views: &Views, store: String, key: String, query: Query) -> Result
     Ok(with_freshness(json_reply(StatusCode::OK, &body), &answer))
 }
 
-async fn items(views: &Views, store: String, query: Query) -> Result<Response, Problem> {
-    let parameters = ["prefix", "from", "to", "index", "limit", "cursor", "scope"];
+async fn items(views: &Views, store: String, query: Query, wanted: Consistency) -> Result<Response, Problem> {
+    let parameters = ["prefix", "from", "to", "index", "limit", "cursor", "scope", Consistency::PARAMETER];
     let mut faults = Faults(query.only(&parameters).err());
     let text = |name| query.get(name).map(String::from);
     let (scope, limit) = (faults.scope(&query), faults.limit(&query));
@@ -101,7 +101,7 @@ async fn items(views: &Views, store: String, query: Query) -> Result<Response, P
     faults.end()?;
     let Some(list) = list else { return Err(Problem::internal()) };
     let partial = list.is_partial();
-    let answer = views.items(list, &Page::at(limit, text("cursor")), &Read { scope }).await?;
+    let answer = views.items(list, &Page::at(limit, text("cursor")), &wanted.read(views, scope)?).await?;
     let (rows, next) = &answer.value;
     let row = |row| RowJson::new(row, partial);
     let body = ItemsJson { items: rows.iter().map(row).collect(), next_cursor: next.as_deref() };

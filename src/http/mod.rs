@@ -12,10 +12,12 @@
 //! a tokio worker on disk and is cut off at a deadline.
 
 mod body;
+mod consistency;
 mod engine_routes;
 mod freshness;
 mod inspect_routes;
 mod members_route;
+mod outputs;
 mod percent;
 mod problem;
 mod query_problem;
@@ -35,8 +37,10 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use consistency::{Consistency, consistency, prefer_wait};
 pub use engine_routes::{Engine, TopologyText, engine_routes};
 pub use freshness::with_freshness;
+pub use outputs::peers;
 pub use problem::Problem;
 pub use query_string::{Query, query};
 pub use readiness::DiskCheck;

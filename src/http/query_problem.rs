@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Problem;
+use super::consistency::no_token;
 use crate::query::{MissingTask, QueryError, TaskOwner};
 
 impl From<QueryError> for Problem {
@@ -24,6 +25,14 @@ impl From<QueryError> for Problem {
             QueryError::Cursor(_) => faulty("?cursor"),
             QueryError::Limit { .. } => faulty("?limit"),
             QueryError::NoIndex { .. } => faulty("?index"),
+            QueryError::Token(_) => no_token(detail),
+            QueryError::NotCaughtUp { partition, at, wanted } => {
+                let problem = Problem::new(503, "view-not-caught-up", detail).retry_after(1);
+                problem.with("partition", partition.to_string()).with("position", at.0).with("wanted", wanted.0)
+            }
+            QueryError::PeerBehind { .. } => Problem::new(503, "view-not-caught-up", detail).retry_after(1),
+            QueryError::PeerFailed { .. } => Problem::owner_unreachable(detail),
+            QueryError::NoTask { .. } => Problem::not_found("task-not-found", detail),
             QueryError::NoStore { .. } => Problem::not_found("store-not-found", detail),
             QueryError::Store(_) | QueryError::TooManyRows { .. } | QueryError::BrokenOff(_) => {
                 tracing::error!(cause = detail, "a store could not be read");
@@ -56,6 +65,7 @@ fn partial(detail: String, missing: &[MissingTask]) -> Problem {
 mod tests {
     use super::*;
     use crate::query::{InstanceId, Owners};
+    use crate::record::{Offset, TopicPartition};
     use crate::state::StoreError;
     use crate::topology::TaskId;
 
@@ -85,12 +95,17 @@ mod tests {
         let task = serde_json::json!({"subtopology": "orders", "partition": 3});
         let task = || serde_json::from_value(task.clone()).unwrap();
         let b = || InstanceId("b".into());
+        let not_caught_up = QueryError::NotCaughtUp { partition: TopicPartition::new("t", 1), at: Offset(2), wanted: Offset(3) };
         for (error, status, code) in [
             (QueryError::Restoring { task: task() }, 503, "restoring"),
             (QueryError::NotHere { task: task() }, 503, "owner-unreachable"),
             (QueryError::RestoringElsewhere { task: task(), instance: b() }, 503, "restoring"),
             (QueryError::Elsewhere { task: task(), instance: b(), url: "http://b:1".into() }, 307, "owner-elsewhere"),
             (QueryError::Partial { missing: Vec::new() }, 503, "partial"),
+            (not_caught_up, 503, "view-not-caught-up"),
+            (QueryError::PeerBehind { task: task() }, 503, "view-not-caught-up"),
+            (QueryError::PeerFailed { task: task(), detail: "refused".into() }, 503, "owner-unreachable"),
+            (QueryError::NoTask { task: "x_0".into() }, 404, "task-not-found"),
             (QueryError::NotJoined, 503, "restoring"),
             (QueryError::Overloaded, 429, "overloaded"),
             (QueryError::Key("too long".into()), 400, "validation-failed"),
@@ -106,6 +121,7 @@ mod tests {
     fn what_is_wrong_with_a_parameter_stands_beside_it() {
         for (error, pointer) in [
             (QueryError::Cursor("is odd"), "?cursor"),
+            (QueryError::Token("is odd".into()), "Consistency-Token"),
             (QueryError::Limit { limit: 0, max: 500 }, "?limit"),
             (QueryError::NoIndex { store: "a".into(), index: "b".into(), known: "c".into() }, "?index"),
         ] {

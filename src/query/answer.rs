@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::After;
 use crate::record::Position;
 use crate::state::Direction;
 
@@ -41,6 +42,8 @@ pub enum Scope {
 pub struct Read {
     /// For reads over all partitions.
     pub scope: Scope,
+    /// What the answer must show; `None`: whatever is there.
+    pub after: Option<After>,
 }
 
 /// An answer, and how fresh it is.
@@ -56,13 +59,15 @@ pub struct Answer<T> {
     pub served_by: InstanceId,
     /// In which role.
     pub served_from: Role,
+    /// It does not show all that the read asked for, and the reader takes that.
+    pub stale: bool,
 }
 
 impl<T> Answer<T> {
     /// The same answer with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
-        let Answer { value, position, lag, served_by, served_from } = self;
-        Answer { value: change(value), position, lag, served_by, served_from }
+        let Answer { value, position, lag, served_by, served_from, stale } = self;
+        Answer { value: change(value), position, lag, served_by, served_from, stale }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{InstanceId, MissingTask};
+use crate::record::{Offset, TopicPartition};
 use crate::state::StoreError;
 use crate::topology::TaskId;
 
@@ -61,6 +62,39 @@ pub enum QueryError {
         limit: usize,
         /// What is given.
         max: usize,
+    },
+    /// The consistency token cannot be one of this application.
+    #[error("the consistency token {0}")]
+    Token(String),
+    /// The view had not come as far as the token says when the time was over.
+    #[error("the view is at {at} of {partition} and has not come to {wanted}, which the consistency token asks for")]
+    NotCaughtUp {
+        /// Of the topic that the task reads: of the token, or a repartition topic behind it.
+        partition: TopicPartition,
+        /// The next offset that it will read.
+        at: Offset,
+        /// The one that it had to reach.
+        wanted: Offset,
+    },
+    /// A task elsewhere that feeds the view had not come as far as the token says when the time was over.
+    #[error("task {task}, which feeds this view, has not come as far as the consistency token asks for")]
+    PeerBehind {
+        /// The task.
+        task: TaskId,
+    },
+    /// The instance that runs a task before this one did not say how far it is.
+    #[error("how far task {task} is, which feeds this view, is not known: {detail}")]
+    PeerFailed {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        detail: String,
+    },
+    /// There is no such task.
+    #[error("there is no task {task}")]
+    NoTask {
+        /// What was asked for.
+        task: String,
     },
     /// There are more rows than a reader wants to bear.
     #[error("store {store} has more than {limit} rows in the range asked for")]

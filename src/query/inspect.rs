@@ -105,7 +105,7 @@ impl Views {
         let (types, key_bytes) = (self.topology().parts().stores[store.at].types.clone(), bytes.clone());
         let json = move |row: &[u8]| types.row_json(&key_bytes, row).map(|(_, value)| value);
         let answer = match store.keyed {
-            true => self.row(store, self.owner(store, &partition_key)?, bytes, json).await?.map(ItemValue::One),
+            true => self.row(store, self.owner(store, &partition_key)?, bytes, read, json).await?.map(ItemValue::One),
             false => {
                 let each = move |partition, row: &[u8]| Ok((partition, json(row)?));
                 self.row_each(store, read, bytes, each).await?.map(ItemValue::Each)

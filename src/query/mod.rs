@@ -1,7 +1,7 @@
 //! Interactive queries: reading the state of running tasks from outside of their threads.
 //!
 //! A read takes a snapshot of the task's database, in which the row and the position that it belongs to are from the same
-//! commit. It never waits for a stream thread.
+//! commit. It never waits for a stream thread; one that carries a [`ConsistencyToken`] waits, as a future, until commits have come so far.
 //!
 //! ```text
 //!  get ───────────────► the task of the key ──┐
@@ -17,9 +17,13 @@ mod inspect_list;
 mod owners;
 mod pages;
 mod parts;
+mod peers;
 mod registry;
 mod store_table;
+mod token;
+mod upstream;
 mod views;
+mod waiting;
 mod walk;
 
 pub use crate::state::Direction;
@@ -29,8 +33,11 @@ pub use inspect::{Item, ItemValue, Owner, StoreInfo};
 pub use inspect_list::{ItemList, ItemRange, ItemRow, RangeFaults};
 pub use owners::{MissingTask, Owners, TaskOwner};
 pub use pages::PageOf;
+pub use peers::{PeerAnswer, PeerFault, PeerQuestion, Peers};
 pub use registry::{TaskView, ViewRegistry};
+pub use token::{ConsistencyToken, TokenFault};
 pub use views::{TaskLag, Views};
+pub use waiting::After;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::state::TaskDatabase;
 use crate::topology::TaskId;
 
@@ -27,9 +30,20 @@ struct Entry {
 pub struct ViewRegistry {
     tasks: Arc<RwLock<HashMap<TaskId, Entry>>>,
     partitions: Arc<RwLock<HashMap<Arc<str>, i32>>>,
+    moved: Arc<Notify>,
 }
 
 impl ViewRegistry {
+    /// Tasks have committed, or can be read, or can not any more: wakes all reads that wait. Waits for nobody.
+    pub fn note_moved(&self) {
+        self.moved.notify_waiters();
+    }
+
+    /// Ends when something moves after it was enabled or first polled.
+    pub fn moved(&self) -> Notified<'_> {
+        self.moved.notified()
+    }
+
     /// Says how many partitions a sub-topology has, once that is known.
     pub fn set_partitions(&self, subtopology: Arc<str>, partitions: i32) {
         self.partitions.write().unwrap_or_else(PoisonError::into_inner).insert(subtopology, partitions);
@@ -43,6 +57,7 @@ impl ViewRegistry {
     /// Makes a task readable, or says that it is being restored: from then on nothing of it can be read.
     pub fn publish(&self, task: TaskId, view: TaskView) {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).insert(task, Entry { view, outdated: false });
+        self.note_moved();
     }
 
     /// From now on nothing of the task can be read. One that has left meanwhile stays away.
@@ -50,6 +65,7 @@ impl ViewRegistry {
         if let Some(entry) = self.tasks.write().unwrap_or_else(PoisonError::into_inner).get_mut(task) {
             *entry = Entry { view: TaskView::Restoring, outdated: false };
         }
+        self.note_moved();
     }
 
     /// The task is to be opened. What can be read of it stays until rows are restored into it.
@@ -70,6 +86,7 @@ impl ViewRegistry {
     /// The task left.
     pub fn withdraw(&self, task: &TaskId) {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).remove(task);
+        self.note_moved();
     }
 
     /// The task left, unless somebody in this process runs it again.

@@ -7,16 +7,23 @@ use tokio::sync::Semaphore;
 
 use super::parts::{OpenPart, is_being_filled, open, parts_of};
 use super::store_table::{StoreEntry, store_table};
-use super::{Answer, InstanceId, Owners, QueryError, Read, Role, TaskView, ViewRegistry};
+use super::upstream::{Upstreams, upstreams};
+use super::{Answer, ConsistencyToken, InstanceId, Owners, Peers, QueryError, Read, Role, ViewRegistry};
 use crate::clock::Stopwatch;
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
 use crate::metrics::{Metrics, QueryResult, QueryType, ViewMeter};
-use crate::record::{Position, partition_for};
+use crate::record::{Position, TopicName, partition_for};
 use crate::state::{StoreError, TaskDatabase, TaskPosition};
 use crate::topology::{Names, Partial, PartitionKey, Store, TaskId, Topology};
 
 /// Reads that may wait for a blocking thread or run on one; more are refused.
 const CONCURRENT_READS: usize = 1_024;
+
+/// Reads that may wait for commits; more are refused. Each holds some hundred bytes.
+const CONCURRENT_WAITS: usize = 4_096;
+
+/// How long a read waits for commits where nobody says.
+const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// How far the partitions of a task lag behind, for [`Answer::lag`].
 pub type TaskLag = Arc<dyn Fn(&TaskId) -> Option<Duration> + Send + Sync>;
@@ -38,6 +45,10 @@ struct Inner {
     /// In the order of `stores`.
     meters: Vec<ViewMeter>,
     reads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
+    max_wait: Duration,
+    peers: Peers,
+    upstreams: Upstreams,
 }
 
 impl Views {
@@ -51,9 +62,66 @@ impl Views {
         instance: InstanceId,
         metrics: &Metrics,
     ) -> Self {
-        let (stores, reads) = (store_table(&topology), Arc::new(Semaphore::new(CONCURRENT_READS)));
-        let meters = stores.iter().map(|store| metrics.queries.view(&store.name)).collect();
-        Views { inner: Arc::new(Inner { topology, names, registry, lag, owners, instance, stores, meters, reads }) }
+        let stores = store_table(&topology);
+        let inner = Inner {
+            meters: stores.iter().map(|store| metrics.queries.view(&store.name)).collect(),
+            reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
+            waits: Arc::new(Semaphore::new(CONCURRENT_WAITS)),
+            max_wait: DEFAULT_MAX_WAIT,
+            peers: Peers::default(),
+            upstreams: upstreams(&topology, &names),
+            topology,
+            names,
+            registry,
+            lag,
+            owners,
+            instance,
+            stores,
+        };
+        Views { inner: Arc::new(inner) }
+    }
+
+    /// The same, in which a read waits at most so long for commits, and asks other instances by `peers` how far theirs are. Before it is
+    /// shared.
+    pub fn waiting(mut self, max_wait: Duration, peers: Peers) -> Self {
+        let inner = Arc::get_mut(&mut self.inner).expect("views are set up before they are cloned");
+        (inner.max_wait, inner.peers) = (max_wait, peers);
+        self
+    }
+
+    /// Reads what a writer was given, as its text.
+    ///
+    /// # Errors
+    /// [`QueryError::Token`] when no token of this application says that; [`QueryError::NotJoined`] when it is not known yet.
+    pub fn token(&self, text: &str) -> Result<ConsistencyToken, QueryError> {
+        let token = ConsistencyToken::parse(text, &self.names().application_id).map_err(|fault| QueryError::Token(fault.to_string()))?;
+        for partition in token.position().0.keys() {
+            let reader = self.source_reader(&partition.topic);
+            let reader = reader.ok_or_else(|| QueryError::Token(format!("names the topic {}, which is not read here", partition.topic)))?;
+            if partition.partition >= self.registry().partitions(reader).ok_or(QueryError::NotJoined)? {
+                return Err(QueryError::Token(format!("names {partition}, which is not there")));
+            }
+        }
+        Ok(token)
+    }
+
+    /// A token for readers who must see all that stands before these offsets. Topics that are no sources of this application are left out.
+    pub fn token_of(&self, position: &Position) -> ConsistencyToken {
+        let read = position.0.iter().filter(|(partition, _)| self.source_reader(&partition.topic).is_some());
+        let read = Position(read.map(|(partition, next)| (partition.clone(), *next)).collect());
+        ConsistencyToken::new(&self.names().application_id, &read)
+    }
+
+    /// The longest that a read waits for commits.
+    pub fn max_wait(&self) -> Duration {
+        self.inner.max_wait
+    }
+
+    /// A sub-topology that reads a topic which others write.
+    fn source_reader(&self, topic: &str) -> Option<&str> {
+        let reads = |(read, _): &(TopicName, usize)| matches!(read, TopicName::Declared(_)) && self.names().full(read) == topic;
+        let reader = self.topology().subtopologies().iter().find(|subtopology| subtopology.topics.iter().any(reads))?;
+        Some(&reader.name)
     }
 
     /// Who answers.
@@ -62,17 +130,12 @@ impl Views {
     }
 
     /// The row of a key, from the task that owns it.
-    pub async fn get<K: StoreKey, V: StoreValue>(
-        &self,
-        store: Store<K, V>,
-        key: &K,
-        _read: &Read,
-    ) -> Result<Answer<Option<V>>, QueryError> {
+    pub async fn get<K: StoreKey, V: StoreValue>(&self, store: Store<K, V>, key: &K, read: &Read) -> Result<Answer<Option<V>>, QueryError> {
         let store = self.entry(store.id.0);
         let partition_key = self.inner.topology.parts().stores[store.at].partition_key.downcast_ref::<PartitionKey<K>>();
         let partition_key = partition_key.expect("a Store carries the types it was declared with")(key);
         let task = self.owner(store, &partition_key.map_err(|e| QueryError::Key(e.to_string()))?.unwrap_or_default())?;
-        self.row(store, task, codec::encode_whole_key(key), codec::decode_row::<V>).await
+        self.row(store, task, codec::encode_whole_key(key), read, codec::decode_row::<V>).await
     }
 
     /// The rows of one key in all partitions, in their order; partitions without that key give none.
@@ -92,10 +155,11 @@ impl Views {
         store: &Arc<StoreEntry>,
         task: TaskId,
         key: Vec<u8>,
+        read: &Read,
         decode: impl Fn(&[u8]) -> Result<T, CodecError> + Send + 'static,
     ) -> Result<Answer<Option<T>>, QueryError> {
         let watch = Stopwatch::start();
-        let answer = self.row_of_task(store, task, key, decode).await;
+        let answer = self.row_of_task(store, task, key, read, decode).await;
         let result = match &answer {
             Ok(Answer { value: None, .. }) => QueryResult::Absent,
             answer => result_of(answer),
@@ -109,23 +173,26 @@ impl Views {
         store: &Arc<StoreEntry>,
         task: TaskId,
         key: Vec<u8>,
+        read: &Read,
         decode: impl Fn(&[u8]) -> Result<T, CodecError> + Send + 'static,
     ) -> Result<Answer<Option<T>>, QueryError> {
-        let database = match self.inner.registry.get(&task) {
-            Some(TaskView::Active(database)) => database,
-            Some(TaskView::Restoring) => return Err(QueryError::Restoring { task }),
-            None => return Err(self.inner.owners.not_here(task)),
+        let (database, stale) = match read.after {
+            None => (self.part(&task)?.database, false),
+            Some(_) => {
+                let (mut parts, stale) = self.caught_up(&task.subtopology, read, || Ok(vec![self.part(&task)?])).await?;
+                (parts.remove(0).database, stale)
+            }
         };
         // Handing a read to another thread costs more than the read of a row that is in memory.
         let found = match read_row_in_memory(&database, store, &key, &decode)? {
             Some(found) => found,
             None => {
-                let read = store.clone();
-                self.blocking(move || read_row(&database, &read, &key, decode)).await?
+                let store = store.clone();
+                self.blocking(move || read_row(&database, &store, &key, decode)).await?
             }
         };
         let Some((value, position)) = found else { return Err(QueryError::Restoring { task }) };
-        Ok(self.answer(value, position, (self.inner.lag)(&task)))
+        Ok(Answer { stale, ..self.answer(value, position, (self.inner.lag)(&task)) })
     }
 
     /// The rows of a key in all partitions; `decode` is told the partition.
@@ -168,7 +235,9 @@ impl Views {
         read: &Read,
         work: impl FnOnce(&StoreEntry, &[OpenPart<'_>]) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Answer<T>, QueryError> {
-        let (parts, scope, store) = (parts_of(store, &self.inner.registry, &self.inner.owners, read.scope)?, read.scope, store.clone());
+        let (scope, store) = (read.scope, store.clone());
+        let look = || parts_of(&store, &self.inner.registry, &self.inner.owners, scope);
+        let (parts, stale) = self.caught_up(&store.subtopology, read, look).await?;
         // The largest; not known when one of them is not.
         let lags: Option<Vec<Duration>> = parts.iter().map(|part| (self.inner.lag)(&part.task)).collect();
         let (value, position) = self
@@ -177,7 +246,7 @@ impl Views {
                 Ok((work(&store, &open)?, position))
             })
             .await?;
-        Ok(self.answer(value, position, lags.and_then(|lags| lags.into_iter().max())))
+        Ok(Answer { stale, ..self.answer(value, position, lags.and_then(|lags| lags.into_iter().max())) })
     }
 
     /// Does work that may touch the disk, which a tokio worker must not.
@@ -195,7 +264,7 @@ impl Views {
     }
 
     fn answer<T>(&self, value: T, position: Position, lag: Option<Duration>) -> Answer<T> {
-        Answer { value, position, lag, served_by: self.inner.instance.clone(), served_from: Role::Active }
+        Answer { value, position, lag, served_by: self.inner.instance.clone(), served_from: Role::Active, stale: false }
     }
 
     /// The task whose partition a key belongs to.
@@ -223,6 +292,23 @@ impl Views {
     pub(super) fn registry(&self) -> &ViewRegistry {
         &self.inner.registry
     }
+
+    pub(super) fn owners(&self) -> &Owners {
+        &self.inner.owners
+    }
+
+    pub(super) fn peers(&self) -> &Peers {
+        &self.inner.peers
+    }
+
+    pub(super) fn upstreams(&self) -> &Upstreams {
+        &self.inner.upstreams
+    }
+
+    /// For reads that wait for commits.
+    pub(super) fn waiters(&self) -> Arc<Semaphore> {
+        self.inner.waits.clone()
+    }
 }
 
 fn result_of<T>(answer: &Result<T, QueryError>) -> QueryResult {
@@ -231,6 +317,7 @@ fn result_of<T>(answer: &Result<T, QueryError>) -> QueryResult {
         Err(QueryError::Elsewhere { .. }) => QueryResult::Redirected,
         Err(QueryError::Restoring { .. } | QueryError::RestoringElsewhere { .. } | QueryError::NotHere { .. }) => QueryResult::Unavailable,
         Err(QueryError::Partial { .. } | QueryError::NotJoined) => QueryResult::Unavailable,
+        Err(QueryError::NotCaughtUp { .. } | QueryError::PeerBehind { .. } | QueryError::PeerFailed { .. }) => QueryResult::Unavailable,
         Err(QueryError::Overloaded | QueryError::TooManyRows { .. }) => QueryResult::Refused,
         Err(_) => QueryResult::Failed,
     }

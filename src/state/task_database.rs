@@ -12,6 +12,8 @@ pub struct TaskDatabase {
     database: Arc<dyn Database>,
     /// Held while a batch is written.
     position: Mutex<Option<Arc<TaskPosition>>>,
+    /// The same for those who must not wait for a write: never locked for longer than a copy takes.
+    visible: Mutex<Option<Arc<TaskPosition>>>,
     /// What readers found last, as bytes and decoded: between two commits all of them find the same.
     last_read: Mutex<Option<LastRead>>,
     /// Rows are restored into it, or were when it was closed: they do not belong to its position.
@@ -43,11 +45,12 @@ impl TaskDatabase {
                 database.write(&batch)?;
             }
         }
-        let position = read_position(|key, read| database.get(Column::META, key, read))?;
+        let position = read_position(|key, read| database.get(Column::META, key, read))?.map(Arc::new);
         let being_restored = database.get(Column::META, RESTORE_KEY, &mut |_| {})?;
         Ok(TaskDatabase {
             database,
-            position: Mutex::new(position.map(Arc::new)),
+            visible: Mutex::new(position.clone()),
+            position: Mutex::new(position),
             last_read: Mutex::default(),
             being_restored: being_restored.into(),
         })
@@ -56,6 +59,17 @@ impl TaskDatabase {
     /// The position that the database holds; `None` before the first commit.
     pub fn position(&self) -> Option<TaskPosition> {
         self.lock().as_deref().cloned()
+    }
+
+    /// What a read that begins now sees at least; `None` before the first commit. Never waits for a write.
+    pub fn visible_position(&self) -> Option<Arc<TaskPosition>> {
+        self.visible.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was written is at this position.
+    pub(super) fn show(&self, position: TaskPosition, current: &mut Option<Arc<TaskPosition>>) {
+        *current = Some(Arc::new(position));
+        self.visible.lock().unwrap_or_else(PoisonError::into_inner).clone_from(current);
     }
 
     /// What its state was made from, as it was last told.
@@ -91,7 +105,7 @@ impl TaskDatabase {
         }
         put_position(&mut batch, &position)?;
         self.database.write(&batch)?;
-        *current = Some(Arc::new(position));
+        self.show(position, &mut current);
         Ok(())
     }
 

@@ -82,7 +82,7 @@ impl TaskDatabase {
         put_position(&mut batch, &position)?;
         batch.delete(Column::META, RESTORE_KEY);
         self.database().write(&batch)?;
-        *current = Some(position.into());
+        self.show(position, &mut current);
         self.set_being_restored(false);
         Ok(())
     }

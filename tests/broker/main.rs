@@ -11,6 +11,7 @@ mod harness;
 mod lists;
 mod members;
 mod metrics;
+mod own_writes;
 mod poison;
 mod ports;
 mod security;

@@ -106,7 +106,7 @@ impl Reader {
         if rng.usize(0..20) > 0 {
             return Ok(());
         }
-        let read = Read { scope: Scope::Local };
+        let read = Read { scope: Scope::Local, ..Read::default() };
         let page = runtime.block_on(self.views.page(self.handles.by_sum, (), &Page::first(Page::MAX_LIMIT), &read));
         self.judge_answer(judge, "the page of all sums", page.map(rows), |position| {
             let numbers = models.iter().filter(|model| *model.task.subtopology == *"numbers");

@@ -39,6 +39,13 @@ impl Client {
         self.reply_to(method).await
     }
 
+    /// The same with headers.
+    pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: test\r\n{headers}\r\n")).await;
+        self.reply_to("GET").await
+    }
+
     pub async fn post(&mut self, path: &str, content_type: &str, body: &str) -> Reply {
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n");

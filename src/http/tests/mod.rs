@@ -2,6 +2,7 @@
 
 mod bounds;
 mod client;
+mod consistency;
 mod engine;
 mod errors;
 mod inspect;

@@ -70,10 +70,7 @@ impl Fixture {
         let topology = builder.build().unwrap();
         let registry = ViewRegistry::default();
         registry.set_partitions("events".into(), partitions);
-        let lag = Arc::new(|task: &TaskId| Some(Duration::from_secs(task.partition as u64)));
-        let metrics = Metrics::new(Versions { librdkafka: "0", rocksdb: "0" }, Arc::new(SystemClock::default()));
-        let (names, id) = (Names::new("app", "p."), InstanceId("i-1".into()));
-        let views = Views::new(topology.clone(), names, registry.clone(), lag, Owners::default(), id, &metrics);
+        let views = views_of(&topology, &registry);
         let columns = ["parcels@1", "sums@1", "pairs@1", "parcels@1#by-status", "sums@1#by-sum"].map(String::from);
         let open = |partition| {
             let database = TaskDatabase::new(disk.open(&format!("events_{partition}"), &columns).unwrap()).unwrap();
@@ -84,6 +81,11 @@ impl Fixture {
         };
         let databases = (0..partitions).map(open).collect();
         Fixture { topology, registry, views, databases, handles }
+    }
+
+    /// Other views of the same tasks.
+    pub fn new_views(&self) -> Views {
+        views_of(&self.topology, &self.registry)
     }
 
     /// Puts or removes a row of a store, with its index rows.
@@ -121,11 +123,27 @@ impl Fixture {
         partition_for(key.as_bytes(), self.databases.len() as i32)
     }
 
+    /// As a commit does that comes so far, with outputs that come just as far.
+    pub fn come_to(&self, partition: i32, next: i64) {
+        let mut position = position(partition, &["parcels", "sums", "pairs"]);
+        position.marker.sources.values_mut().for_each(|at| *at = Offset(next));
+        position.marker.outputs = [(TopicPartition::new("p.out", partition), Offset(next))].into();
+        self.databases[partition as usize].finish_restore(position).unwrap();
+        self.registry.note_moved();
+    }
+
     /// As if the store had been added to the topology and were not filled yet.
     pub fn begin_filling(&self, partition: i32, store: &str) {
         let names: Vec<&str> = ["parcels", "sums", "pairs"].into_iter().filter(|name| *name != store).collect();
         self.databases[partition as usize].finish_restore(position(partition, &names)).unwrap();
     }
+}
+
+fn views_of(topology: &Topology, registry: &ViewRegistry) -> Views {
+    let lag = Arc::new(|task: &TaskId| Some(Duration::from_secs(task.partition as u64)));
+    let metrics = Metrics::new(Versions { librdkafka: "0", rocksdb: "0" }, Arc::new(SystemClock::default()));
+    let (names, id) = (Names::new("app", "p."), InstanceId("i-1".into()));
+    Views::new(topology.clone(), names, registry.clone(), lag, Owners::default(), id, &metrics)
 }
 
 pub fn task(partition: i32) -> TaskId {

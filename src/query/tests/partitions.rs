@@ -7,7 +7,7 @@ use crate::query::{Page, QueryError, Read, Scope, TaskView};
 use crate::record::{Offset, TopicPartition};
 
 fn local() -> Read {
-    Read { scope: Scope::Local }
+    Read { scope: Scope::Local, ..Read::default() }
 }
 
 /// Keys of parcels that a scan finds.

@@ -232,6 +232,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 Err(cause) => self.apply_failed(token, task, cause)?,
             }
         }
+        self.parts.views.note_moved();
         Ok(())
     }
 

@@ -36,8 +36,13 @@ impl HttpClient {
 
     /// GETs a path. A kept connection that the server has closed meanwhile is opened anew, once.
     pub fn get(&mut self, path: &str) -> io::Result<Response> {
+        self.get_with(path, "")
+    }
+
+    /// The same with further headers: lines that end with CRLF.
+    pub fn get_with(&mut self, path: &str, headers: &str) -> io::Result<Response> {
         if let Some(kept) = self.connection.take()
-            && let Ok(response) = self.exchange(kept, path)
+            && let Ok(response) = self.exchange(kept, path, headers)
         {
             return Ok(response);
         }
@@ -45,11 +50,11 @@ impl HttpClient {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
-        self.exchange(BufReader::new(stream), path)
+        self.exchange(BufReader::new(stream), path, headers)
     }
 
-    fn exchange(&mut self, mut connection: BufReader<TcpStream>, path: &str) -> io::Result<Response> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\r\n", self.address);
+    fn exchange(&mut self, mut connection: BufReader<TcpStream>, path: &str, headers: &str) -> io::Result<Response> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{headers}\r\n", self.address);
         connection.get_mut().write_all(request.as_bytes())?;
         let status_line = read_line(&mut connection)?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| malformed(&status_line))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use viewmill::http::{Problem, Query, Routes, query, with_freshness};
+use viewmill::http::{Consistency, Problem, Query, Routes, consistency, query, with_freshness};
 use viewmill::{Answer, Partial, Read, Store, Views};
 use warp::Filter as _;
 use warp::reply::Response;
@@ -45,17 +45,23 @@ struct Revenue {
 
 /// The route.
 pub fn routes(stats: Store<Currency, Stats, Partial>, views: Views) -> Routes {
-    let dashboard = query().and_then(move |query: Query| {
+    let dashboard = query().and(consistency()).and_then(move |query: Query, wanted: Consistency| {
         let views = views.clone();
-        async move { dashboard(&views, stats, &query).await.map_err(warp::Rejection::from) }
+        async move { dashboard(&views, stats, &query, &wanted).await.map_err(warp::Rejection::from) }
     });
     Routes::new().get("/api/dashboard", dashboard)
 }
 
-async fn dashboard(views: &Views, stats: Store<Currency, Stats, Partial>, query: &Query) -> Result<Response, Problem> {
-    let mut parameters = Parameters::new(query, &["scope"]);
-    let read = parameters.read();
+async fn dashboard(
+    views: &Views,
+    stats: Store<Currency, Stats, Partial>,
+    query: &Query,
+    wanted: &Consistency,
+) -> Result<Response, Problem> {
+    let mut parameters = Parameters::new(query, &["scope", Consistency::PARAMETER]);
+    let scope = parameters.scope();
     parameters.check()?;
+    let read = wanted.read(views, scope)?;
     let answer = totals(views, stats, &read).await?;
     let revenue = answer.value.by_currency.iter().map(|(currency, stats)| Ok((*currency, Revenue::of(*currency, stats)?)));
     let revenue = revenue.collect::<Result<_, MoneyError>>().map_err(out_of_range)?;

@@ -1,7 +1,7 @@
 //! `GET /api/orders/{id}`.
 
-use viewmill::http::{Problem, Query, Routes, param, query, with_freshness};
-use viewmill::{Read, Store, Views};
+use viewmill::http::{Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
+use viewmill::{Read, Scope, Store, Views};
 use warp::Filter as _;
 use warp::http::HeaderValue;
 use warp::http::header::ETAG;
@@ -16,11 +16,16 @@ use crate::views::{Order, OrderJson, etag};
 pub fn routes(orders: Store<OrderId, Order>, views: Views) -> Routes {
     let by_id = param("id")
         .and(query())
+        .and(consistency())
         .and(warp::header::optional::<String>("accept-language"))
         .and(warp::header::optional::<String>("if-none-match"))
-        .and_then(move |id: String, query: Query, language: Option<String>, known: Option<String>| {
+        .and_then(move |id: String, query: Query, wanted: Consistency, language: Option<String>, known: Option<String>| {
             let views = views.clone();
-            async move { one(&views, orders, id, &query, language, known).await.map_err(warp::Rejection::from) }
+            async move {
+                query.only(&[Consistency::PARAMETER])?;
+                let read = wanted.read(&views, Scope::All)?;
+                one(&views, orders, id, &read, language, known).await.map_err(warp::Rejection::from)
+            }
         });
     Routes::new().get("/api/orders/{id}", by_id)
 }
@@ -29,13 +34,12 @@ async fn one(
     views: &Views,
     orders: Store<OrderId, Order>,
     id: String,
-    query: &Query,
+    read: &Read,
     language: Option<String>,
     known: Option<String>,
 ) -> Result<Response, Problem> {
-    query.only(&[])?;
     let id = OrderId::from(id);
-    let answer = views.get(orders, &id, &Read::default()).await?;
+    let answer = views.get(orders, &id, read).await?;
     // A shell is a payment or parcel that came before its order: for a client there is no order yet.
     let Some(order) = answer.value.as_ref().filter(|order| !order.is_shell()) else {
         return Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref())));

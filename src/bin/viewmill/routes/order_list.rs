@@ -1,7 +1,7 @@
 //! `GET /api/orders`: orders of one status or of all, the newest first.
 
 use serde::Serialize;
-use viewmill::http::{Problem, Query, Routes, query, with_freshness};
+use viewmill::http::{Consistency, Problem, Query, Routes, consistency, query, with_freshness};
 use viewmill::{Answer, Page, Read, Slice, Views};
 use warp::Filter as _;
 use warp::reply::Response;
@@ -30,17 +30,25 @@ struct OrderList<'a> {
 
 /// The route.
 pub fn routes(handles: OrderViews, views: Views) -> Routes {
-    let list = query().and(warp::header::optional::<String>("accept-language")).and_then(move |query: Query, language: Option<String>| {
+    let language = warp::header::optional::<String>("accept-language");
+    let list = query().and(consistency()).and(language).and_then(move |query: Query, wanted: Consistency, language: Option<String>| {
         let views = views.clone();
-        async move { list(&views, handles, &query, language).await.map_err(warp::Rejection::from) }
+        async move { list(&views, handles, &query, &wanted, language).await.map_err(warp::Rejection::from) }
     });
     Routes::new().get("/api/orders", list)
 }
 
-async fn list(views: &Views, handles: OrderViews, query: &Query, language: Option<String>) -> Result<Response, Problem> {
-    let mut parameters = Parameters::new(query, &["status", "limit", "cursor", "scope"]);
-    let (status, page, read) = (parameters.status(), parameters.page(), parameters.read());
+async fn list(
+    views: &Views,
+    handles: OrderViews,
+    query: &Query,
+    wanted: &Consistency,
+    language: Option<String>,
+) -> Result<Response, Problem> {
+    let mut parameters = Parameters::new(query, &["status", "limit", "cursor", "scope", Consistency::PARAMETER]);
+    let (status, page, scope) = (parameters.status(), parameters.page(), parameters.scope());
     parameters.check()?;
+    let read = wanted.read(views, scope)?;
     let (answer, total) = page_and_total(views, handles, status, &page, &read).await?;
     let language = language.as_deref().map_or_else(Language::default, Language::from_accept_language);
     let rows = answer.value.rows.iter();

@@ -1,7 +1,7 @@
 //! The query parameters of a request, with all their faults at once.
 
 use viewmill::http::{Problem, Query};
-use viewmill::{Page, Read, Scope};
+use viewmill::{Page, Scope};
 
 use crate::views::OrderStatus;
 
@@ -21,16 +21,15 @@ impl<'a> Parameters<'a> {
     }
 
     /// `scope`: of which partitions the answer tells, `all` or `local`.
-    pub fn read(&mut self) -> Read {
-        let scope = match self.query.get("scope") {
+    pub fn scope(&mut self) -> Scope {
+        match self.query.get("scope") {
             None | Some("all") => Scope::All,
             Some("local") => Scope::Local,
             Some(other) => {
                 self.fault("scope", format!("{other:?} is neither all nor local"));
                 Scope::All
             }
-        };
-        Read { scope }
+        }
     }
 
     /// `limit` and `cursor`.
