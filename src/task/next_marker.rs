@@ -35,12 +35,13 @@ impl Task {
                 .collect::<BTreeMap<_, _>>(),
             stream_time: self.stream_time,
             changelogs: self.plan.stores.iter().filter_map(changelog_end).collect(),
-            outputs: self.outputs_with(last, delivered),
+            outputs: self.outputs_with(delivered),
         }
     }
 
     /// Those of the last marker whose topics are still written, and what was written since.
-    fn outputs_with(&self, last: Option<&Marker>, delivered: &Delivered) -> BTreeMap<TopicPartition, Offset> {
+    fn outputs_with(&self, delivered: &Delivered) -> BTreeMap<TopicPartition, Offset> {
+        let last = self.committed.as_ref().map(|position| &position.marker);
         let followed = |partition: &TopicPartition| self.plan.outputs.iter().any(|output| output.full == partition.topic);
         let before = last.filter(|_| !self.sabotaged.is(Sabotage::ForgetOutputs)).map(|marker| &marker.outputs);
         let before = before.into_iter().flatten().filter(|(partition, _)| followed(partition));
@@ -49,12 +50,12 @@ impl Task {
         outputs
     }
 
-    /// What the held records of a marker's commit tell: how far the task is in the topics of its other sinks.
-    pub fn position_header(&self, marker: &Marker) -> Header {
+    /// What held records tell, given where the records before them came to lie: how far the task is in the topics of its other sinks.
+    pub fn position_header(&self, delivered: &Delivered) -> Header {
         let outputs = &self.plan.outputs;
         let sinks = || outputs.iter().filter(|output| matches!(output.topic, TopicName::Declared(_)));
-        let told = marker.outputs.iter().filter(|(partition, _)| sinks().any(|output| output.full == partition.topic));
-        let position = Position(told.map(|(partition, next)| (partition.clone(), *next)).collect());
-        Header { name: POSITION_HEADER.to_string(), value: Some(position.to_string().into_bytes()) }
+        let mut told = self.outputs_with(delivered);
+        told.retain(|partition, _| sinks().any(|output| output.full == partition.topic));
+        Header { name: POSITION_HEADER.to_string(), value: Some(Position(told).to_string().into_bytes()) }
     }
 }

@@ -242,7 +242,7 @@ impl TopologyTestDriver {
         self.log_end += 1;
         let marker = task.next_marker(&delivered);
         let mut held = std::mem::take(&mut prepared.held);
-        let position = task.position_header(&marker);
+        let position = task.position_header(&delivered);
         held.iter_mut().for_each(|record| record.tell(&position));
         let position = TaskPosition { marker, marker_offset: Offset(self.log_end), applied_at: self.now };
         task.apply(prepared, position).map_err(store_error)?;

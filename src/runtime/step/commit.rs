@@ -114,6 +114,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         faults::point("commit-changelogs-sent");
         let delivered = self.flush(&mut patience)?;
         faults::point("commit-changelogs-flushed");
+        self.send_held(parts, &delivered)?;
         self.send_markers(parts, &delivered)?;
         faults::point("commit-markers-sent");
         let delivered = self.flush(&mut patience)?;
@@ -175,14 +176,21 @@ impl<P: ThreadPorts> StreamThread<P> {
                 timestamp: None,
                 headers: Headers::new(active.marker_headers.iter().chain(guarantee.iter()).cloned().collect()),
             })?;
-            let held = std::mem::take(&mut part.prepared.held);
-            if !held.is_empty() {
-                let position = active.task.position_header(&marker);
-                self.parts.send_held(held, &position)?;
-            }
             part.marker = Some(marker);
         }
         Ok(())
+    }
+
+    /// Sends what was held until everything before it was delivered; answers whether there was anything.
+    pub(super) fn send_held(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<bool, PortError> {
+        let mut any = false;
+        for part in parts.iter_mut().filter(|part| !part.prepared.held.is_empty()) {
+            let Some(active) = self.slots.get(&part.token).and_then(Slot::active) else { continue };
+            let position = active.task.position_header(delivered);
+            self.parts.send_held(std::mem::take(&mut part.prepared.held), &position)?;
+            any = true;
+        }
+        Ok(any)
     }
 
     /// Marker offset + 1 for the token of every task that takes part; beside them the source offsets, which only lag tools read.

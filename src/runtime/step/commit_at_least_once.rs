@@ -1,9 +1,9 @@
 //! The commit without transactions: outputs and changelogs → markers → one batch a task into its database → the token's offset.
 //!
 //! ```text
-//!  poll the group ─► outputs, changelog records ──flush──► alone? ─► poll the group ─► markers, held ──flush──► alone?
-//!                                                                                                                  │
-//!  group's offset = marker + 1 ◄── databases: apply ◄────────── all acknowledged ◄─────────────────────────────────┘
+//!  poll the group ─► outputs, changelog records ──flush──► alone? ─► held records ──flush──► poll the group ─► markers ──flush──► alone?
+//!                                                                    (if there are any)                                            │
+//!  group's offset = marker + 1 ◄── databases: apply ◄───────────────── all acknowledged ◄──────────────────────────────────────────┘
 //! ```
 //! Each step makes the one before it final, so a process may end between any two. What it leaves is in `docs/commit-cycle.md`. There is
 //! no abort: what was sent stays, and opening the task again finds it behind the marker ([`crate::task::LogTail`]).
@@ -32,7 +32,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         faults::point("commit-prepared");
         let clock = self.parts.clock.clone();
         let mut patience = Patience::for_commit(&*clock);
-        let rows = match self.deliver_rows(&parts, &mut patience) {
+        let rows = match self.deliver_rows(&mut parts, &mut patience) {
             Ok(rows) => rows,
             Err(error) => return self.commit_failed(error),
         };
@@ -54,15 +54,16 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    /// Outputs and changelogs are acknowledged, and nobody else wrote to the changelogs.
-    fn deliver_rows(&mut self, parts: &[Part], patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
+    /// Outputs and changelogs are acknowledged, and nobody else wrote to the changelogs; then what was held to tell of them. A marker that came
+    /// before those would leave them out for good.
+    fn deliver_rows(&mut self, parts: &mut [Part], patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
         self.current_generation()?;
         self.send_changelogs(parts)?;
         faults::point("commit-changelogs-sent");
         let delivered = self.flush(patience)?;
         faults::point("commit-changelogs-flushed");
         self.check_alone(parts, |task, part, _| task.check_rows_alone(&part.prepared, &delivered))?;
-        Ok(delivered)
+        if self.send_held(parts, &delivered)? { self.flush(patience) } else { Ok(delivered) }
     }
 
     /// The markers are acknowledged, and nobody else wrote any. Answers also what the group is to remember.

@@ -24,11 +24,10 @@ pub(super) fn deletes(number: i64) -> bool {
 
 /// For each partition: what a restore up to the last marker makes, and that the outputs of all before it are there.
 pub(super) fn check_logs(world: &World) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for partition in 0..PARTITIONS {
-        let outputs = world.cluster.read_all("seen", partition, Isolation::ReadCommitted);
-        seen.extend(outputs.into_iter().map(|record| number(record.value)));
-    }
+    let outputs = ["seen", "told"].map(|topic| {
+        let records = (0..PARTITIONS).flat_map(|partition| world.cluster.read_all(topic, partition, Isolation::ReadCommitted));
+        records.map(|record| number(record.value)).collect::<BTreeSet<_>>()
+    });
     for partition in 0..PARTITIONS {
         let Some(marker) = last_marker(world, partition) else { continue };
         if !is_stable(world) {
@@ -36,7 +35,10 @@ pub(super) fn check_logs(world: &World) -> Result<(), String> {
             return Ok(());
         }
         let input = world.cluster.read_all("numbers", partition, Isolation::ReadCommitted);
-        let lost = input.iter().filter(|record| record.offset < next(&marker)).find(|record| !seen.contains(&number(record.value.clone())));
+        let lost = input.iter().filter(|record| record.offset < next(&marker)).find(|record| {
+            let number = number(record.value.clone());
+            !outputs.iter().all(|topic| topic.contains(&number))
+        });
         if let Some(lost) = lost {
             return Err(format!("partition {partition}: the marker is past {} whose output is nowhere", lost.offset));
         }
@@ -175,8 +177,9 @@ fn last_marker(world: &World, partition: i32) -> Option<Marker> {
 
 /// Nothing is open on any topic, so that all logs show the same commits.
 fn is_stable(world: &World) -> bool {
-    let topics = [world.names.task_log(), world.names.changelog("counts"), world.names.changelog("last"), "seen".to_string()];
-    topics.iter().all(|topic| world.cluster.bounds(topic).iter().all(|bounds| bounds.stable_end == bounds.end))
+    let outputs = ["seen", "told"].map(String::from);
+    let mut topics = [world.names.task_log(), world.names.changelog("counts"), world.names.changelog("last")].into_iter().chain(outputs);
+    topics.all(|topic| world.cluster.bounds(&topic).iter().all(|bounds| bounds.stable_end == bounds.end))
 }
 
 fn key(bytes: &[u8]) -> String {

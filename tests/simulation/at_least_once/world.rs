@@ -88,7 +88,7 @@ pub(super) struct World {
     tally: Tally,
 }
 
-/// Counts per key, and the last number of each; every number goes on.
+/// Counts per key, and the last number of each; every number goes on, twice: at once, and held until the commit.
 fn counting() -> Topology {
     let mut b = TopologyBuilder::new();
     let numbers = b.source::<String, i64>("numbers", &["numbers"], Text, Json);
@@ -105,6 +105,7 @@ fn counting() -> Topology {
         }
     });
     b.sink("seen", seen, "seen", Text, Json);
+    b.positioned_sink("told", seen, "told", Text, Json);
     b.build().expect("the topology is whole")
 }
 
@@ -114,7 +115,7 @@ impl World {
         let cluster = FakeCluster::new(seed, clock.clone());
         let names = Names::new(GROUP, "");
         cluster.create_topic("numbers", PARTITIONS, &[]);
-        cluster.create_topic("seen", PARTITIONS, &[]);
+        ["seen", "told"].iter().for_each(|topic| cluster.create_topic(topic, PARTITIONS, &[]));
         cluster.create_compacted_topic(&names.task_log(), PARTITIONS);
         ["counts", "last"].iter().for_each(|store| cluster.create_compacted_topic(&names.changelog(store), PARTITIONS));
         let mut rng = fastrand::Rng::with_seed(seed ^ 0xa10);
