@@ -17,13 +17,14 @@ use super::reset::InUse;
 use super::restore_report::Terminal;
 use super::topic_feed::FeedError;
 use super::{logging, malloc, reset, run};
+use crate::command::Commands;
 use crate::http::Routes;
 use crate::kafka::reserved_property;
 use crate::query::Views;
 use crate::topology::{Topology, TopologyBuilder, TopologyErrors};
 
 type DeclareTopology<H> = Box<dyn FnOnce(&mut TopologyBuilder) -> H>;
-type MakeRoutes<H> = Box<dyn FnOnce(&H, Views) -> Routes>;
+type MakeRoutes<H> = Box<dyn FnOnce(&H, Views, Commands) -> Routes>;
 type RunCommand = Box<dyn FnOnce(&ArgMatches, &Config) -> anyhow::Result<()>>;
 type PrepareRun = Box<dyn FnOnce(&ArgMatches, &mut Config) -> anyhow::Result<Beside>>;
 
@@ -37,6 +38,8 @@ enum OwnCommand {
 pub struct Application<H> {
     topology: DeclareTopology<H>,
     routes: MakeRoutes<H>,
+    /// The topic of outcomes, where it takes commands.
+    results: Option<&'static str>,
     commands: Vec<(clap::Command, OwnCommand)>,
 }
 
@@ -54,7 +57,18 @@ struct Surroundings<'a> {
 impl<H> Application<H> {
     /// An application without commands of its own.
     pub fn new(topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static, routes: impl FnOnce(&H, Views) -> Routes + 'static) -> Self {
-        Application { topology: Box::new(topology), routes: Box::new(routes), commands: Vec::new() }
+        let routes = move |handles: &H, views, _| routes(handles, views);
+        Application { topology: Box::new(topology), routes: Box::new(routes), results: None, commands: Vec::new() }
+    }
+
+    /// An application whose routes also take commands. Their outcomes come through the topic `results` (without prefix), to which the
+    /// topology sends them; see [`crate::command::handler`].
+    pub fn with_commands(
+        results: &'static str,
+        topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static,
+        routes: impl FnOnce(&H, Views, Commands) -> Routes + 'static,
+    ) -> Self {
+        Application { topology: Box::new(topology), routes: Box::new(routes), results: Some(results), commands: Vec::new() }
     }
 
     /// Adds a command beside `run`, `check`, `topology` and `config`. It takes `--config`, `--set` and `--instance` too, and is run
@@ -153,7 +167,8 @@ impl<H> Application<H> {
         config.check_source_topics(&topology.source_topics())?;
         surroundings.start_log(&config.log)?;
         let routes = self.routes;
-        run::run(config, topology, surroundings.terminal.clone(), move |views| routes(&handles, views), beside)
+        let routes = move |views, commands| routes(&handles, views, commands);
+        run::run(config, topology, self.results, surroundings.terminal.clone(), routes, beside)
     }
 
     fn run_beside(self, prepare: PrepareRun, given: &ArgMatches, surroundings: &mut Surroundings<'_>) -> anyhow::Result<Exit> {

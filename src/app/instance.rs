@@ -16,8 +16,10 @@ use super::former_threads::end_former_transactions;
 use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
 use super::open_ahead::open_ahead;
+use super::outcomes_thread::OutcomesThread;
 use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
+use crate::command::{Commands, GatewayLimits};
 use crate::faults::{self, Sabotaged};
 use crate::http::peers;
 use crate::kafka::{KafkaAdmin, KafkaChangelogReader, KafkaDataConsumer, KafkaMembership, KafkaPorts, KafkaProducer, KafkaSettings};
@@ -71,9 +73,12 @@ pub struct Instance {
     pub views: Views,
     /// The members of the application.
     pub members: Members,
+    /// The way in for commands.
+    pub commands: Commands,
     stop: Arc<AtomicBool>,
     threads: Arc<Mutex<Option<Threads>>>,
     members_thread: Arc<Mutex<Option<MembersThread>>>,
+    outcomes_thread: Arc<Mutex<Option<OutcomesThread>>>,
     connector: JoinHandle<()>,
     fenced: Arc<AtomicBool>,
     directory: StateDirectory,
@@ -81,8 +86,9 @@ pub struct Instance {
 
 impl Instance {
     /// Of a configuration without [`refusals`]. Locks the state directory and begins to reach Kafka, for as long as that takes. `http` is where its server listens: it goes
-    /// into the lock, for the message that a second process gets, and to the other members.
-    pub fn start(config: &Config, topology: Topology, http: SocketAddr) -> Result<Instance, InstanceError> {
+    /// into the lock, for the message that a second process gets, and to the other members. `results` is the topic through which outcomes of
+    /// commands come, where the application takes any.
+    pub fn start(config: &Config, topology: Topology, results: Option<&str>, http: SocketAddr) -> Result<Instance, InstanceError> {
         let application = &config.application;
         let holder = format!("process {} (http {http})", std::process::id());
         let budget = MemoryBudget::new(config.state.memory_mib as usize);
@@ -109,16 +115,21 @@ impl Instance {
         let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, members.owners(), id, &metrics);
         let views = views.waiting(Duration::from_millis(config.http.max_wait_ms), peers());
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (threads, members_thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
+        let (threads, members_thread, outcomes_thread) = Default::default();
+        let full_names = names.clone();
+        let commands =
+            Commands::new(results.unwrap_or_default(), move |topic| full_names.topic(topic), GatewayLimits::default(), clock.clone());
         let connector = Connector {
             names,
             topics: topic_settings(config, &topology),
             step: step_settings(config, &topology),
             stream_threads: config.processing.stream_threads,
             instance_dir: application.state_dir.join(&application.id),
-            threads: threads.clone(),
+            threads: Arc::clone(&threads),
             members: members.clone(),
-            members_thread: members_thread.clone(),
+            members_thread: Arc::clone(&members_thread),
+            commands: results.map(|_| commands.clone()),
+            outcomes_thread: Arc::clone(&outcomes_thread),
             status: status.clone(),
             metrics: metrics.clone(),
             fenced: fenced.clone(),
@@ -132,7 +143,20 @@ impl Instance {
         };
         open_ahead(&connector.directory, &connector.topology, &connector.names)?;
         let connector = thread::Builder::new().name("connect".into()).spawn(move || connector.run())?;
-        Ok(Instance { status, metrics, views, members, stop, threads, members_thread, connector, fenced, directory })
+        Ok(Instance {
+            status,
+            metrics,
+            views,
+            members,
+            commands,
+            stop,
+            threads,
+            members_thread,
+            outcomes_thread,
+            connector,
+            fenced,
+            directory,
+        })
     }
 
     /// True when another process runs with this instance's id.
@@ -154,9 +178,10 @@ impl Instance {
         };
         // Last: until here it tells the others of each task that it lets go.
         let farewell = self.members_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(MembersThread::stop);
+        let heard = self.outcomes_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(OutcomesThread::stop);
         // By now the tasks are others', who wait for nothing here.
         self.directory.flush();
-        stopped && farewell
+        stopped && farewell && heard
     }
 
     /// Waits for the connector, but not for a call to Kafka that nobody answers: it ends by itself, and starts nothing any more.
@@ -246,6 +271,9 @@ struct Connector {
     threads: Arc<Mutex<Option<Threads>>>,
     members: Members,
     members_thread: Arc<Mutex<Option<MembersThread>>>,
+    /// Where the application takes commands.
+    commands: Option<Commands>,
+    outcomes_thread: Arc<Mutex<Option<OutcomesThread>>>,
     status: InstanceStatus,
     metrics: Metrics,
     fenced: Arc<AtomicBool>,
@@ -331,6 +359,10 @@ impl Connector {
         let orphans = Orphans::new(ours);
         let members = MembersThread::start(self.members.clone(), orphans, &self.names.members(), &self.settings, status, clock);
         *self.members_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(members.map_err(|e| text(&e))?);
+        if let Some(commands) = &self.commands {
+            let outcomes = OutcomesThread::start(commands.clone(), &self.settings, self.status.clone())?;
+            *self.outcomes_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcomes);
+        }
         if tokens.has_grown() {
             // A static member that comes back soon takes its place without a rebalance; the new tokens need one.
             self.status.request_rejoin();

@@ -14,6 +14,7 @@ mod members_thread;
 mod not_ready;
 mod online_check;
 mod open_ahead;
+mod outcomes_thread;
 mod reset;
 mod restore_report;
 mod run;

@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::instance::{Instance, refusals};
 use super::restore_report::{Terminal, report};
 use crate::clock::SystemClock;
+use crate::command::Commands;
 use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes};
 use crate::query::Views;
 use crate::runtime::InstanceState;
@@ -24,22 +25,23 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// How often it is looked whether the instance was fenced.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Runs until a signal or a fence. `routes` are the application's.
+/// Runs until a signal or a fence. `routes` are the application's, `results` the topic of outcomes where it takes commands.
 pub(super) fn run(
     config: &Config,
     topology: Topology,
+    results: Option<&str>,
     terminal: Terminal,
-    routes: impl FnOnce(Views) -> Routes,
+    routes: impl FnOnce(Views, Commands) -> Routes,
     beside: Option<Beside>,
 ) -> anyhow::Result<Exit> {
     let (beside, _kept) = beside.map(|beside| (beside.work, beside.kept)).unzip();
     refusals(config).into_iter().next().map_or(Ok(()), Err)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("http").build()?;
     if config.kafka.bootstrap_servers.is_some() {
-        return runtime.block_on(serve(config, topology, terminal, routes, beside));
+        return runtime.block_on(serve(config, topology, results, terminal, routes, beside));
     }
     let embedded = Embedded::start(config)?;
-    let exit = runtime.block_on(serve(&embedded.configure(config), topology, terminal, routes, beside));
+    let exit = runtime.block_on(serve(&embedded.configure(config), topology, results, terminal, routes, beside));
     // Last: the instance has committed with its help.
     embedded.stop();
     exit
@@ -58,14 +60,15 @@ pub(super) fn run_broker(config: &Config) -> anyhow::Result<Exit> {
 async fn serve(
     config: &Config,
     topology: Topology,
+    results: Option<&str>,
     terminal: Terminal,
-    routes: impl FnOnce(Views) -> Routes,
+    routes: impl FnOnce(Views, Commands) -> Routes,
     beside: Option<Box<dyn FnOnce(Running) -> Work>>,
 ) -> anyhow::Result<Exit> {
     let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
-    let instance = Instance::start(config, topology, address)?;
+    let instance = Instance::start(config, topology, results, address)?;
     let state_dir = config.application.state_dir.clone();
     // For scripts and tests: which port a free one was.
     fs::write(state_dir.join("http.addr"), format!("{address}\n"))?;
@@ -79,7 +82,7 @@ async fn serve(
         topology: descriptions.into(),
         disk: DiskCheck::new(move || probe_disk(&state_dir)),
     };
-    let routes = routes(instance.views.clone()).and(engine_routes(engine));
+    let routes = routes(instance.views.clone(), instance.commands.clone()).and(engine_routes(engine));
     tracing::info!(%address, url = config.http.advertised_url(address), "HTTP listens");
 
     let running = Running::new(config.http.advertised_url(address), config.clone(), &terminal);

@@ -26,10 +26,13 @@ mod aggregate;
 mod command_json;
 mod command_record;
 mod evolve;
+mod expiry;
+mod gateway;
 mod handler;
 mod identity;
 mod members;
 mod outcome;
+mod outcomes;
 mod seen;
 mod time;
 mod wiring;
@@ -37,10 +40,12 @@ mod wiring;
 pub use aggregate::{Actor, Aggregate, DecisionContext, EventMeta, Rejection};
 pub use command_json::{CommandData, CommandJson, read_data};
 pub use command_record::CommandRecord;
+pub use gateway::{Commands, GatewayLimits, NotSent, POSITION_HEADER, Sent, Told};
 pub use identity::event_id;
 pub use members::Members;
 pub use outcome::{
     CommandState, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REUSED, OUTCOME_LOST, OVERLOADED, Outcome, VALIDATION_FAILED, VERSION_MISMATCH,
 };
+pub use outcomes::{KnownCommand, outcomes};
 pub use seen::{CommandLimits, SeenCommand};
 pub use wiring::{CommandHandles, CommandTopology, handler};

@@ -1,16 +1,16 @@
 //! The commands that were handled, so that one that comes again is not decided again.
 //!
-//! A row a command, for [`CommandLimits::keep`] of stream time, and one row with their number. Rows whose time is over are found by an
-//! index and removed by a punctuation, a bounded number at a time; until then they count as not there. Nothing is removed early: at the
-//! bound, new commands are refused.
+//! A row a command, for [`CommandLimits::keep`] of stream time, and one row with their number. Nothing is removed early: at the bound, new
+//! commands are refused.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::expiry::{Expiry, Timed};
 use super::{Aggregate, Outcome};
 use crate::codec::{self, CodecError, StoreValue};
-use crate::processor::{IndexRef, ProcessResult, ProcessorContext, ProcessorError, StoreRef};
+use crate::processor::{ProcessResult, ProcessorContext, ProcessorError, StoreRef};
 use crate::record::Timestamp;
 use crate::state::StoreError;
 
@@ -48,42 +48,35 @@ impl StoreValue for SeenCommand {
     }
 }
 
-impl SeenCommand {
-    /// What the rows are found by.
-    pub(super) fn time(&self) -> Timestamp {
+impl Timed for SeenCommand {
+    fn time(&self) -> Timestamp {
         Timestamp(self.at)
     }
 }
-
-/// How often expired rows are removed, in stream time, and how many at a time: more than a task handles meanwhile.
-pub(super) const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
-const EXPIRED_ROWS: usize = 2_000;
 
 /// The only key of the store that holds the number of rows.
 const COUNT: &str = "rows";
 
 /// The commands that one task has handled.
 pub(super) struct Seen<A: Aggregate> {
-    pub rows: StoreRef<(A::Id, String), SeenCommand>,
-    pub by_time: IndexRef<Timestamp, (A::Id, String), SeenCommand>,
+    pub rows: Expiry<(A::Id, String), SeenCommand>,
     pub count: StoreRef<String, u64>,
-    pub limits: CommandLimits,
-    /// All rows before were removed.
-    pub cursor: Timestamp,
+    /// So many a task at most.
+    pub max: u64,
 }
 
 impl<A: Aggregate> Seen<A> {
     /// The command of this key, unless its time is over.
     pub(super) fn find(&self, context: &mut ProcessorContext<'_>, key: &(A::Id, String)) -> Result<Option<SeenCommand>, StoreError> {
-        let expired = self.expired_until(context);
-        let row = context.store(self.rows).get(key)?;
+        let expired = self.rows.until(context);
+        let row = context.store(self.rows.rows).get(key)?;
         Ok(row.filter(|row| row.time() > expired).map(|row| SeenCommand::clone(&row)))
     }
 
     /// No further command can be remembered.
     pub(super) fn is_full(&self, context: &mut ProcessorContext<'_>) -> Result<bool, StoreError> {
         let count = context.store(self.count).get(&COUNT.to_owned())?;
-        Ok(count.is_some_and(|count| *count >= self.limits.max_seen))
+        Ok(count.is_some_and(|count| *count >= self.max))
     }
 
     /// Keeps an outcome.
@@ -97,7 +90,7 @@ impl<A: Aggregate> Seen<A> {
         let outcome =
             serde_json::to_string(outcome).map_err(|error| ProcessorError::rejected(format!("an outcome has no JSON: {error}")))?;
         let row = SeenCommand { at: context.stream_time().0, digest: digest.cloned(), outcome };
-        let before = context.store(self.rows).change(key, |seen| *seen = Some(row))?;
+        let before = context.store(self.rows.rows).change(key, |seen| *seen = Some(row))?;
         if before.old.is_none() {
             context.store(self.count).change(&COUNT.to_owned(), |count| *count = Some(count.unwrap_or(0) + 1))?;
         }
@@ -106,29 +99,11 @@ impl<A: Aggregate> Seen<A> {
 
     /// Removes some of the rows whose time is over.
     pub(super) fn expire(&mut self, context: &mut ProcessorContext<'_>) -> ProcessResult {
-        let expired = self.expired_until(context);
-        let end = Timestamp(expired.0.saturating_add(1));
-        // The index tells of the last commit: what was removed since is found once more.
-        let found = context.committed(self.by_time, self.cursor..end, EXPIRED_ROWS)?;
-        let mut removed = 0;
-        for (at, key) in found {
-            self.cursor = at;
-            let mut rows = context.store(self.rows);
-            if rows.get(&key)?.is_some_and(|row| row.time() <= expired) {
-                rows.delete(&key)?;
-                removed += 1;
-            }
-        }
+        let removed = self.rows.remove(context)?;
         if removed > 0 {
             context.store(self.count).change(&COUNT.to_owned(), |count| *count = Some(count.unwrap_or(0).saturating_sub(removed)))?;
         }
         Ok(())
-    }
-
-    /// The time of rows of this moment, and of all before, is over.
-    fn expired_until(&self, context: &ProcessorContext<'_>) -> Timestamp {
-        let keep_ms = i64::try_from(self.limits.keep.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(context.stream_time().0.saturating_sub(keep_ms))
     }
 }
 

@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use super::evolve::Evolve;
+use super::expiry::{EXPIRY_INTERVAL, Expiry, Timed as _};
 use super::handler::Handler;
-use super::seen::{EXPIRY_INTERVAL, Seen};
+use super::seen::Seen;
 use super::{Aggregate, CommandLimits, CommandRecord, Outcome, SeenCommand};
 use crate::processor::PunctuationType;
 use crate::record::Timestamp;
@@ -67,7 +68,11 @@ pub fn handler<A: Aggregate>(b: &mut TopologyBuilder, name: &str, aggregate: A, 
         Handler {
             aggregate: aggregate.clone(),
             states: w.store(states),
-            seen: Seen { rows: w.store(seen), by_time: w.index(by_time), count: w.store(count), limits, cursor: Timestamp::MIN },
+            seen: Seen {
+                rows: Expiry { rows: w.store(seen), by_time: w.index(by_time), keep: limits.keep, cursor: Timestamp::MIN },
+                count: w.store(count),
+                max: limits.max_seen,
+            },
             events: w.output(new_events),
             outcomes: w.output(outcomes),
         }

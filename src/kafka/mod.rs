@@ -5,6 +5,8 @@
 //! KafkaDataConsumer    plain assign of source partitions, one queue each, batches
 //! KafkaProducer        one transactional producer a stream thread
 //! KafkaChangelogReader task log, changelogs and stable offsets; on restore threads
+//! KafkaRecordSender    commands, outside of transactions
+//! KafkaTopicFollower   what became of them, as it comes
 //! KafkaAdmin           topics and the cluster's id; at start, and for `check --online`
 //! ```
 //!
@@ -26,16 +28,20 @@ mod log;
 mod membership;
 mod producer;
 mod readiness;
+mod record_sender;
 mod record_writer;
 mod settings;
+mod topic_follower;
 
 pub use admin::{BrokerAddress, GroupMember, KafkaAdmin, Right, Rights, TopicAccess, TopicRefusal, may_use_transactional_ids};
 pub use changelog_reader::KafkaChangelogReader;
 pub use data_consumer::{KafkaDataConsumer, KafkaMessage};
 pub use membership::KafkaMembership;
 pub use producer::KafkaProducer;
+pub use record_sender::KafkaRecordSender;
 pub use record_writer::RecordWriter;
 pub use settings::{KafkaSettings, reserved_property};
+pub use topic_follower::KafkaTopicFollower;
 
 /// The version of the librdkafka that is linked in, such as `2.12.1`.
 pub fn librdkafka_version() -> String {

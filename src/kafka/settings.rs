@@ -95,8 +95,9 @@ impl KafkaSettings {
                 return Err(PortError::new(PortErrorClass::Fatal, OPERATION, format!("`{name}` cannot be set: {reason}")));
             }
         }
-        let consumers = [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader()];
-        for config in consumers.into_iter().chain([self.producer(), self.plain_producer(), self.admin()]) {
+        let consumers = [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader(), self.topic_follower()];
+        let producers = [self.producer(), self.plain_producer(), self.record_sender()];
+        for config in consumers.into_iter().chain(producers).chain([self.admin()]) {
             config.create_native_config().map_err(|error| from_kafka(OPERATION, "kafka.properties", &error))?;
         }
         Ok(())
@@ -217,6 +218,36 @@ impl KafkaSettings {
         let mut config = self.base(&[("linger.ms", "0"), ("queue.buffering.max.kbytes", "4096")]);
         // Idempotent, so that no late copy of a record lies behind a newer one.
         config.set("enable.idempotence", "true").set("message.timeout.ms", "5000").set("socket.timeout.ms", "5000");
+        config
+    }
+
+    /// The producer of commands: somebody waits for each record.
+    pub(super) fn record_sender(&self) -> ClientConfig {
+        let mut config = self.base(&[
+            ("linger.ms", "0"),
+            ("compression.type", "lz4"),
+            ("queue.buffering.max.kbytes", "32768"),
+            ("queue.buffering.max.messages", "100000"),
+        ]);
+        config
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "10000")
+            .set("socket.timeout.ms", "5000")
+            .set("partitioner", "murmur2_random");
+        config
+    }
+
+    /// The consumer behind a follower: somebody waits for what comes.
+    pub(super) fn topic_follower(&self) -> ClientConfig {
+        let mut config = self.consumer(&[
+            // A record comes at once; so long only an empty answer waits.
+            ("fetch.wait.max.ms", "500"),
+            ("queued.max.messages.kbytes", "4096"),
+            ("queued.min.messages", "10000"),
+            ("fetch.message.max.bytes", "1048576"),
+            ("fetch.error.backoff.ms", "100"),
+        ]);
+        config.set("auto.offset.reset", "error");
         config
     }
 

@@ -8,6 +8,7 @@
 mod admin;
 mod changelog_reader;
 mod cluster_facts;
+mod command_log;
 mod data_consumer;
 mod error;
 mod membership;
@@ -16,6 +17,7 @@ mod producer;
 pub use admin::{Admin, NewTopic, TopicInfo};
 pub use changelog_reader::{ChangelogReader, Chunk, EachRow, LogBounds, LogRecord, Reached};
 pub use cluster_facts::ClusterFacts;
+pub use command_log::{Delivery, FollowedRecord, RecordSender, TopicFollower};
 pub use data_consumer::{DataConsumer, Fetched, InputMessage, Wake};
 pub use error::{PortError, PortErrorClass};
 pub use membership::{Generation, Membership, MembershipEvent};

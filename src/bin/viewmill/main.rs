@@ -1,6 +1,5 @@
 //! The order system: complete CQRS over Kafka, as a user of the engine.
 
-#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "no topology has a handler of commands yet"))]
 mod commands;
 mod demo;
 mod events;

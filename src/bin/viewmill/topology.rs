@@ -3,14 +3,22 @@
 //! ```text
 //!  order-events ───┐
 //!  payment-events ─┼─► orders ─► store "orders" ────────────────────────► GET /api/orders/{id}
-//!  shipping-events ┘      │        └ indexes "by-status", "by-created" ──► GET /api/orders
-//!                         │
-//!                   order-changes ─► order-stats ─► store "order-stats" ─► GET /api/dashboard
+//!  shipping-events ┤      │        └ indexes "by-status", "by-created" ──► GET /api/orders
+//!                  │      │
+//!                  │ order-changes ─► order-stats ─► store "order-stats" ─► GET /api/dashboard
+//!                  ▼
+//!  order-commands ─► order-decide, order-evolve ─► order-events, payment-events
+//!  (POST /api/…)           │
+//!                          └─► command-results ─► store "commands" ───────► GET /api/commands/{id}
 //! ```
 
-use viewmill::{Change, Desc, Index, Partial, Store, Text, TopologyBuilder};
+use std::time::Duration;
 
-use crate::events::{Event, EventJson};
+use viewmill::command::{self, CommandJson, CommandRecord, CommandTopology, KnownCommand, Outcome};
+use viewmill::{Change, Desc, Index, Json, Partial, Store, Stream, Text, TopologyBuilder};
+
+use crate::commands::{OrderAggregate, OrderCommand};
+use crate::events::{Axis, Event, EventJson};
 use crate::money::Currency;
 use crate::order_id::OrderId;
 use crate::views::orders::Orders;
@@ -19,6 +27,14 @@ use crate::views::{Order, OrderStatus};
 
 /// The topics of an order's events, without prefix.
 pub const EVENT_TOPICS: [&str; 3] = ["order-events", "payment-events", "shipping-events"];
+
+/// Commands, by order.
+pub const COMMAND_TOPIC: &str = "order-commands";
+/// What became of them, by command.
+pub const RESULT_TOPIC: &str = "command-results";
+
+/// So long an outcome can be asked for.
+const OUTCOMES_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// What the routes read.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +47,8 @@ pub struct OrderViews {
     pub by_created: Index<Desc<i64>, OrderId, Order>,
     /// Counts and sums by currency, of each partition.
     pub stats: Store<Currency, Stats, Partial>,
+    /// What became of commands, by their ids.
+    pub commands: Store<String, KnownCommand>,
 }
 
 /// Declares the data flow.
@@ -43,7 +61,21 @@ pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
     let stats = b.partial_store::<Currency, Stats>("order-stats");
     b.processor("orders", events, move |w| Orders::new(w.store(orders), w.output(changes)));
     b.processor("order-stats", changes, move |w| Statistics::new(w.store(stats)));
-    OrderViews { orders, by_status, by_created, stats }
+    let commands = write_side(b, events);
+    OrderViews { orders, by_status, by_created, stats, commands }
+}
+
+/// Commands are decided in the tasks of the views, on a store of their own: both follow the same events.
+fn write_side(b: &mut TopologyBuilder, events: Stream<OrderId, Event>) -> Store<String, KnownCommand> {
+    let commands = b.source::<OrderId, CommandRecord<OrderCommand>>("commands", &[COMMAND_TOPIC], Text, CommandJson);
+    let handler = command::handler(b, "order", OrderAggregate::default(), CommandTopology::new(commands, events));
+    let axis = |event: &Event| usize::from(event.axis() == Axis::Payment);
+    let [orders, payments] = b.split("by-topic", handler.events, ["new-order-events", "new-payment-events"], axis);
+    b.sink("order-events", orders, Axis::Order.topic(), Text, EventJson);
+    b.sink("payment-events", payments, Axis::Payment.topic(), Text, EventJson);
+    b.positioned_sink("command-results", handler.outcomes, RESULT_TOPIC, Text, Json);
+    let results = b.source::<String, Outcome>("results", &[RESULT_TOPIC], Text, Json);
+    command::outcomes(b, "commands", results, OUTCOMES_KEPT)
 }
 
 // What the indexes look at, `Order::decode_indexed` must read.

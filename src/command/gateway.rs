@@ -1,0 +1,239 @@
+//! Where commands come in: written to their topic, and answered when their outcome is in the log.
+//!
+//! ```text
+//!  request ─► Commands::send ─┬─► "pending", into the topic of results
+//!                │            └─► the command, into its topic ─► whoever has the task decides
+//!                ▼ waits, no thread                                        │
+//!          table of who waits ◄── deliver ◄── follower ◄── outcome, into the topic of results
+//! ```
+//!
+//! The outcome is read back from the log, so it makes no difference which instance decides, nor whether the task moves meanwhile. What does
+//! not come in time is not lost: the command is in the log, and its outcome will be under its id.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use uuid::Uuid;
+
+use super::{CommandData, CommandJson, CommandRecord, Outcome};
+use crate::clock::Clock;
+use crate::codec::{Codec as _, Json};
+use crate::ports::{FollowedRecord, PortErrorClass, RecordSender};
+use crate::record::{Headers, OutputRecord, Timestamp};
+
+/// The header of an outcome that tells where its events came to lie.
+pub const POSITION_HEADER: &str = "position";
+
+/// Bounds of a gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewayLimits {
+    /// So many commands may wait for their outcomes at a time; more are refused.
+    pub waiting: usize,
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        GatewayLimits { waiting: 1_000 }
+    }
+}
+
+/// Sends commands and waits for what becomes of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    results: String,
+    prefix: Box<dyn Fn(&str) -> String + Send + Sync>,
+    sender: OnceLock<Arc<dyn RecordSender>>,
+    following: AtomicBool,
+    waiting: Mutex<HashMap<String, oneshot::Sender<Told>>>,
+    room: Semaphore,
+    clock: Arc<dyn Clock>,
+}
+
+/// An outcome, and where its events are.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What became of the command.
+    pub outcome: Outcome,
+    /// The positions that a view has reached which knows of it: `topic:partition=offset,…`. None where the command led to no event.
+    pub position: Option<String>,
+}
+
+/// What can be said of a command that was written.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// What became of it.
+    Told(Box<Told>),
+    /// It is in the log, and its outcome has not come yet.
+    Pending,
+}
+
+/// A command was not written, or nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// The instance cannot hear of outcomes: it has not reached Kafka yet, or lost it.
+    #[error("commands are not accepted until this instance hears of their outcomes")]
+    NotReady,
+    /// As many wait as may.
+    #[error("{waiting} commands wait for their outcomes on this instance")]
+    Overloaded {
+        /// The bound.
+        waiting: usize,
+    },
+    /// Kafka takes no record of this size.
+    #[error("the command is larger than a record may be: {0}")]
+    TooLarge(String),
+    /// The command cannot be written as JSON.
+    #[error("the command cannot be written: {0}")]
+    Faulty(String),
+    /// Kafka did not say that it has it. It may have: sent again with the same key or id it is not carried out twice.
+    #[error("Kafka has not confirmed the command: {0}")]
+    Unconfirmed(String),
+}
+
+impl Commands {
+    /// A gateway whose outcomes come through the topic `results`, without prefix; `full` makes full names of topics. Nothing is accepted before
+    /// [`Commands::open`].
+    pub fn new(results: &str, full: impl Fn(&str) -> String + Send + Sync + 'static, limits: GatewayLimits, clock: Arc<dyn Clock>) -> Self {
+        Commands {
+            inner: Arc::new(Inner {
+                results: full(results),
+                prefix: Box::new(full),
+                sender: OnceLock::new(),
+                following: AtomicBool::new(false),
+                waiting: Mutex::default(),
+                room: Semaphore::new(limits.waiting),
+                clock,
+            }),
+        }
+    }
+
+    /// The full name of the topic of results.
+    pub fn results(&self) -> &str {
+        &self.inner.results
+    }
+
+    /// Commands are written with this from now on. A second one is not taken.
+    pub fn open(&self, sender: Arc<dyn RecordSender>) {
+        let _ = self.inner.sender.set(sender);
+    }
+
+    /// Whether outcomes are heard of. Commands that wait when they are not are answered by time.
+    pub fn set_following(&self, following: bool) {
+        self.inner.following.store(following, Ordering::Release);
+    }
+
+    /// Whether commands are accepted.
+    pub fn is_ready(&self) -> bool {
+        self.inner.following.load(Ordering::Acquire) && self.inner.sender.get().is_some()
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.inner.waiting().len()
+    }
+
+    /// Writes a command to `topic` (without prefix) under the key of its aggregate, and waits for its outcome, at most so long. With no time
+    /// at all it only waits until the command is in the log.
+    ///
+    /// # Errors
+    /// The command was not written, or nobody knows whether it was.
+    pub async fn send<C: CommandData + Clone + Send + 'static>(
+        &self,
+        topic: &str,
+        key: &str,
+        mut command: CommandRecord<C>,
+        wait: Duration,
+    ) -> Result<Sent, NotSent> {
+        let inner = &*self.inner;
+        let sender = inner.sender.get().filter(|_| self.is_ready()).ok_or(NotSent::NotReady)?;
+        let _room = inner.room.try_acquire().map_err(|_| NotSent::Overloaded { waiting: self.waiting() })?;
+        let request_id = Uuid::new_v4().to_string();
+        let now = inner.clock.now();
+        let command_id = command.command_id.get_or_insert_with(|| id_of(now).to_string()).clone();
+        command.request_id = Some(request_id.clone());
+        let faulty = |error: crate::codec::CodecError| NotSent::Faulty(error.to_string());
+        let value = CommandJson.encode(&command).map_err(faulty)?;
+        let pending = Json.encode(&Outcome::pending(command_id.as_str(), key, now)).map_err(faulty)?;
+        let (tell, mut told) = oneshot::channel();
+        let _waiting = Waiting::enter(inner, request_id, tell);
+        // Beside each other: the store of outcomes takes a pending one that comes late for what it is.
+        let results = deliver(&**sender, &inner.results, &command_id, pending.as_deref());
+        let commands = deliver(&**sender, &(inner.prefix)(topic), key, value.as_deref());
+        let written = async { tokio::try_join!(results, commands).map(|_| ()) };
+        tokio::select! {
+            biased;
+            Ok(told) = &mut told => return Ok(Sent::Told(Box::new(told))),
+            written = written => written?,
+        }
+        match tokio::time::timeout(wait, told).await {
+            Ok(Ok(told)) => Ok(Sent::Told(Box::new(told))),
+            // Nobody tells any more: the instance ends.
+            Ok(Err(_)) | Err(_) => Ok(Sent::Pending),
+        }
+    }
+
+    /// Hands an outcome to whoever waits for it here.
+    pub fn deliver(&self, record: FollowedRecord<'_>) {
+        let Some(outcome) = record.value.and_then(|value| serde_json::from_slice::<Outcome>(value).ok()) else { return };
+        let Some(tell) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };
+        let position = record.headers.last(POSITION_HEADER).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        // Who does not wait any more has been answered.
+        let _ = tell.send(Told { outcome, position });
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Told>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the table of who waits; left when dropped, also by a client that went away.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    request_id: String,
+}
+
+impl<'a> Waiting<'a> {
+    fn enter(inner: &'a Inner, request_id: String, tell: oneshot::Sender<Told>) -> Self {
+        inner.waiting().insert(request_id.clone(), tell);
+        Waiting { inner, request_id }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.inner.waiting().remove(&self.request_id);
+    }
+}
+
+/// A new id that sorts by time.
+fn id_of(now: Timestamp) -> Uuid {
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, millis / 1_000, (millis % 1_000) as u32 * 1_000_000))
+}
+
+/// Sends one record at once; the future is there when Kafka has it.
+fn deliver(sender: &dyn RecordSender, topic: &str, key: &str, value: Option<&[u8]>) -> impl Future<Output = Result<(), NotSent>> + use<> {
+    let (done, delivered) = oneshot::channel();
+    let record = OutputRecord { topic, partition: None, key: Some(key.as_bytes()), value, timestamp: None, headers: Headers::default() };
+    sender.send(&record, Box::new(move |result| _ = done.send(result)));
+    async move {
+        match delivered.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.class == PortErrorClass::RecordTooLarge => Err(NotSent::TooLarge(error.to_string())),
+            Ok(Err(error)) => Err(NotSent::Unconfirmed(error.to_string())),
+            Err(_) => Err(NotSent::Unconfirmed("the producer has ended".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
