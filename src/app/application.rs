@@ -18,13 +18,13 @@ use super::restore_report::Terminal;
 use super::topic_feed::FeedError;
 use super::{logging, malloc, reset, run};
 use crate::command::Commands;
-use crate::http::Routes;
+use crate::http::{ActorRule, Routes};
 use crate::kafka::reserved_property;
 use crate::query::Views;
 use crate::topology::{Topology, TopologyBuilder, TopologyErrors};
 
 type DeclareTopology<H> = Box<dyn FnOnce(&mut TopologyBuilder) -> H>;
-type MakeRoutes<H> = Box<dyn FnOnce(&H, Views, Commands) -> Routes>;
+type MakeRoutes<H> = Box<dyn FnOnce(&H, Views, Commands, ActorRule) -> Routes>;
 type RunCommand = Box<dyn FnOnce(&ArgMatches, &Config) -> anyhow::Result<()>>;
 type PrepareRun = Box<dyn FnOnce(&ArgMatches, &mut Config) -> anyhow::Result<Beside>>;
 
@@ -57,16 +57,16 @@ struct Surroundings<'a> {
 impl<H> Application<H> {
     /// An application without commands of its own.
     pub fn new(topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static, routes: impl FnOnce(&H, Views) -> Routes + 'static) -> Self {
-        let routes = move |handles: &H, views, _| routes(handles, views);
+        let routes = move |handles: &H, views, _, _| routes(handles, views);
         Application { topology: Box::new(topology), routes: Box::new(routes), results: None, commands: Vec::new() }
     }
 
     /// An application whose routes also take commands. Their outcomes come through the topic `results` (without prefix), to which the
-    /// topology sends them; see [`crate::command::handler`].
+    /// topology sends them; see [`crate::command::handler`]. The rule says who gives them.
     pub fn with_commands(
         results: &'static str,
         topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static,
-        routes: impl FnOnce(&H, Views, Commands) -> Routes + 'static,
+        routes: impl FnOnce(&H, Views, Commands, ActorRule) -> Routes + 'static,
     ) -> Self {
         Application { topology: Box::new(topology), routes: Box::new(routes), results: Some(results), commands: Vec::new() }
     }
@@ -167,7 +167,8 @@ impl<H> Application<H> {
         config.check_source_topics(&topology.source_topics())?;
         surroundings.start_log(&config.log)?;
         let routes = self.routes;
-        let routes = move |views, commands| routes(&handles, views, commands);
+        let actors = ActorRule::new(&config.http.actor_header, &config.http.actor_role_header, config.http.actor_required);
+        let routes = move |views, commands| routes(&handles, views, commands, actors);
         run::run(config, topology, self.results, surroundings.terminal.clone(), routes, beside)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use warp::http::HeaderMap;
 use warp::{Filter, Rejection};
 
-use super::{Problem, Query, query};
+use super::{Problem, Query, header_fault, query};
 use crate::query::{After, ConsistencyToken, Read, Scope, Views};
 
 /// The header with what a write answered.
@@ -96,15 +96,25 @@ impl Consistency {
 
 /// 400: the header holds no token of this application.
 pub(super) fn no_token(detail: String) -> Problem {
-    Problem::validation_failed("a header has faults").with_error("Consistency-Token", "invalid-value", detail)
+    header_fault("Consistency-Token", detail)
 }
 
 /// `Prefer: wait=N` (RFC 7240): so many seconds at most. What cannot be read is no preference.
 pub fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
-    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = lines.flat_map(|line| line.split(',')).filter_map(|preference| preference.split(';').next()?.split_once('='));
-    let wait = preferences.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?.1.trim().trim_matches('"').parse::<u32>();
+    let mut valued = preferences(headers).filter_map(|preference| preference.split_once('='));
+    let wait = valued.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?.1.trim().trim_matches('"').parse::<u32>();
     wait.ok().map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+/// Whether `Prefer` names this, such as `respond-async`.
+pub fn prefers(headers: &HeaderMap, name: &str) -> bool {
+    preferences(headers).any(|preference| preference.trim().eq_ignore_ascii_case(name))
+}
+
+/// Without their parameters.
+fn preferences(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(|preference| preference.split(';').next())
 }
 
 #[cfg(test)]
@@ -124,5 +134,8 @@ mod tests {
         for odd in ["wait", "wait=", "wait=-1", "wait=1.5", "wait=99999999999"] {
             assert_eq!(wait(&[odd]), None, "{odd}");
         }
+        let headers =
+            HeaderMap::from_iter([(warp::http::header::HeaderName::from_static("prefer"), "wait=1, Respond-Async".parse().unwrap())]);
+        assert!(prefers(&headers, "respond-async") && !prefers(&headers, "respond"));
     }
 }

@@ -11,10 +11,12 @@
 //! and 405 are exact, and metrics carry templates, never paths. Every error is an RFC 9457 problem document. A handler never blocks
 //! a tokio worker on disk and is cut off at a deadline.
 
+mod actor;
 mod body;
 mod consistency;
 mod engine_routes;
 mod freshness;
+mod header;
 mod inspect_routes;
 mod members_route;
 mod outputs;
@@ -37,9 +39,11 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use consistency::{Consistency, consistency, prefer_wait};
+pub use actor::ActorRule;
+pub use consistency::{Consistency, consistency, prefer_wait, prefers};
 pub use engine_routes::{Engine, TopologyText, engine_routes};
 pub use freshness::with_freshness;
+pub use header::{header_fault, one_header};
 pub use outputs::peers;
 pub use problem::Problem;
 pub use query_string::{Query, query};

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use warp::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
+
+use crate::command::Members;
 
 /// An error on its way to a client.
 ///
@@ -22,7 +24,7 @@ struct Inner {
     code: Cow<'static, str>,
     detail: String,
     errors: Vec<FieldError>,
-    members: Map<String, Value>,
+    members: Members,
     headers: HeaderMap,
     /// The answer is a redirect: the server there has the same path.
     elsewhere: Option<Arc<str>>,
@@ -46,7 +48,7 @@ impl Problem {
             code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
-            members: Map::new(),
+            members: Members::new(),
             headers: HeaderMap::new(),
             elsewhere: None,
         }))
@@ -102,9 +104,15 @@ impl Problem {
     }
 
     /// Adds a member. Standard ones cannot be replaced.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub fn with(self, name: &str, value: impl Into<Value>) -> Self {
+        let value: Value = value.into();
+        self.with_member(name, &value)
+    }
+
+    /// The same with anything that has JSON, whose numbers keep their digits.
+    pub fn with_member(mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Self {
         if !STANDARD.contains(&name) {
-            self.0.members.insert(name.to_string(), value.into());
+            self.0.members.set(name.to_owned(), value);
         }
         self
     }
@@ -186,7 +194,7 @@ struct Document<'a> {
     success: bool,
     error: &'a str,
     #[serde(flatten)]
-    members: &'a Map<String, Value>,
+    members: &'a Members,
 }
 
 /// The code in words: `order-not-found` is "Order not found".

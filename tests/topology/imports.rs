@@ -34,7 +34,7 @@ const EDGES: &[(&str, May)] = &[
     ("state", Import(&[])),
     ("kafka", Import(&["ports"])),
     ("ports", Import(&[])),
-    ("command", Import(&["topology", "processor", "state"])),
+    ("command", Import(&["topology", "processor", "state", "ports"])),
     ("testkit", ImportAllBut(&["app", "http", "kafka"])),
     ("broker", Import(&[])),
 ];

@@ -217,6 +217,27 @@ pub(super) const KEYS: &[Key] = &[
         quoted: false,
     },
     Key {
+        name: "http.actor_header",
+        doc: "The header by which a gateway in front says who acts; it must never let through one that a client sent.",
+        default: Text("X-Actor"),
+        set: |c, v| values::header_name(v).map(|name| c.http.actor_header = name),
+        quoted: true,
+    },
+    Key {
+        name: "http.actor_role_header",
+        doc: "The header that says their roles, with commas between: operator may act on everything.",
+        default: Text("X-Actor-Role"),
+        set: |c, v| values::header_name(v).map(|name| c.http.actor_role_header = name),
+        quoted: true,
+    },
+    Key {
+        name: "http.actor_required",
+        doc: "Commands and reads of one order without an actor are refused, and users see only their own orders.",
+        default: Text("false"),
+        set: |c, v| values::switch(v).map(|required| c.http.actor_required = required),
+        quoted: false,
+    },
+    Key {
         name: "log.format",
         doc: "text or json.",
         default: Computed("text on a terminal, else json", log_format),

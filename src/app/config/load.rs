@@ -247,7 +247,15 @@ fn blank() -> Config {
             sources: BTreeMap::new(),
         },
         state: StateConfig { standby_replicas: 0, memory_mib: 0 },
-        http: HttpConfig { listen: nowhere, advertised_url: None, max_body_bytes: 0, max_wait_ms: 0 },
+        http: HttpConfig {
+            listen: nowhere,
+            advertised_url: None,
+            max_body_bytes: 0,
+            max_wait_ms: 0,
+            actor_header: String::new(),
+            actor_role_header: String::new(),
+            actor_required: false,
+        },
         log: LogConfig { format: LogFormat::Text, level: String::new() },
         settings: Vec::new(),
     }

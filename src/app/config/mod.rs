@@ -141,6 +141,12 @@ pub struct HttpConfig {
     pub max_body_bytes: u64,
     /// The longest that a read waits for a position.
     pub max_wait_ms: u64,
+    /// The header that says who acts.
+    pub actor_header: String,
+    /// The header that says their roles.
+    pub actor_role_header: String,
+    /// Whether a command without an actor is refused.
+    pub actor_required: bool,
 }
 
 impl HttpConfig {

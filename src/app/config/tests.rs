@@ -64,6 +64,8 @@ fn without_any_source_the_documented_defaults_hold() {
     assert_eq!(config.state, StateConfig { standby_replicas: 1, memory_mib: 256 });
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!((config.http.max_body_bytes, config.http.max_wait_ms), (1_048_576, 5_000));
+    assert_eq!((&*config.http.actor_header, &*config.http.actor_role_header), ("X-Actor", "X-Actor-Role"));
+    assert!(!config.http.actor_required);
     assert_eq!(config.log.level, "info");
 }
 
@@ -280,6 +282,9 @@ listen = \"127.0.0.1:8080\"  # default
 # advertised_url is not set: made from http.listen  # default
 max_body_bytes = 1048576  # default
 max_wait_ms = 5000  # default
+actor_header = \"X-Actor\"  # default
+actor_role_header = \"X-Actor-Role\"  # default
+actor_required = false  # default
 
 [log]
 format = \"json\"  # VIEWMILL__LOG__FORMAT

@@ -91,6 +91,14 @@ pub(super) fn servers(text: &str) -> Parsed<String> {
     }
 }
 
+pub(super) fn header_name(text: &str) -> Parsed<String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    match (1..=100).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text.to_string()),
+        false => Err("must be the name of a header: 1 to 100 of the characters a-z, A-Z, 0-9, '-' and '_'".to_string()),
+    }
+}
+
 pub(super) fn url(text: &str) -> Parsed<String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
     let fits = !host.is_empty() && !host.starts_with('/') && host.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
@@ -150,6 +158,14 @@ mod tests {
         assert_eq!(level("warn, viewmill::http=trace").unwrap(), "warn,viewmill::http=trace");
         for wrong in ["inof", "", "info,", "=info", "viewmill=loud", "INFO"] {
             level(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn headers_have_plain_names() {
+        assert_eq!(header_name("X-Actor").unwrap(), "X-Actor");
+        for wrong in ["", "X Actor", "X-Actor:", "é"] {
+            header_name(wrong).unwrap_err();
         }
     }
 
