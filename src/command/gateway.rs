@@ -134,6 +134,16 @@ impl Commands {
         self.inner.following.load(Ordering::Acquire) && self.inner.sender.get().is_some()
     }
 
+    /// The time by which deadlines are set.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// An id for something new: a UUID that sorts by time.
+    pub fn new_id(&self) -> String {
+        id_of(self.now()).to_string()
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.inner.waiting().len()

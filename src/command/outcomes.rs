@@ -16,7 +16,7 @@ use crate::topology::{Store, Stream, TopologyBuilder};
 pub struct KnownCommand {
     /// When it was last heard of: stream time in milliseconds.
     pub at: i64,
-    /// Its outcome has come.
+    /// Its outcome has come, and stays: the command was not turned away for reasons that may be over when it is sent again.
     pub is_decided: bool,
     /// The [`Outcome`], as JSON.
     pub outcome: String,
@@ -55,11 +55,12 @@ impl Processor<String, Outcome> for Remember {
         let outcome =
             serde_json::to_string(&record.value).map_err(|error| ProcessorError::rejected(format!("an outcome has no JSON: {error}")))?;
         let position = record.headers.last(POSITION_HEADER).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        let is_decided = record.value.state != CommandState::Pending;
+        let is_pending = record.value.state == CommandState::Pending;
+        let is_decided = !is_pending && record.value.is_kept();
         let (at, expired) = (context.stream_time().0, self.0.until(context));
         let mut rows = context.store(self.0.rows);
-        // The note that a command waits may come after its outcome. A command that is told again keeps what was told first.
-        let known = rows.get(&record.key)?.is_some_and(|known| known.time() > expired && (known.is_decided || !is_decided));
+        // The note that a command waits may come after its outcome. A command that is told again keeps what was decided first.
+        let known = rows.get(&record.key)?.is_some_and(|known| known.time() > expired && (known.is_decided || is_pending));
         if !known {
             rows.put(&record.key, KnownCommand { at, is_decided, outcome, position })?;
         }
@@ -94,9 +95,15 @@ mod tests {
             driver.get(store, "c".to_owned()).map(|known| serde_json::from_str::<Outcome>(&known.outcome).unwrap().state)
         };
         let day = "2026-03-01T00:00:00Z";
-        for (told, then) in
-            [("pending", CommandState::Pending), ("succeeded", CommandState::Succeeded), ("pending", CommandState::Succeeded)]
-        {
+        for (told, then) in [
+            ("pending", CommandState::Pending),
+            ("rejected\",\"code\":\"deadline-exceeded", CommandState::Rejected),
+            ("pending", CommandState::Rejected),
+            // Sent again, in time.
+            ("succeeded", CommandState::Succeeded),
+            ("pending", CommandState::Succeeded),
+            ("rejected\",\"code\":\"deadline-exceeded", CommandState::Succeeded),
+        ] {
             driver.pipe("results", "c", &json(told, day)).unwrap();
             assert_eq!(state(&driver), Some(then));
         }

@@ -6,6 +6,7 @@
 
 mod at_least_once;
 mod cli;
+mod commands;
 mod embedded;
 mod harness;
 mod lists;

@@ -36,13 +36,13 @@ fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> D
     started.elapsed()
 }
 
-/// Two instances that share the four tasks and know it of each other.
+/// Two instances that share the eight tasks and know it of each other.
 fn pair(run: &Run) -> (Instance, Instance) {
     let (mut first, mut second) = (Instance::start(run, "a", &[]), Instance::start(run, "b", &[]));
     first.wait_ready();
     second.wait_ready();
-    wait_until("each runs two tasks, and both know", PATIENCE, || {
-        [&mut first, &mut second].into_iter().all(|asked| active_tasks(asked, "a") == 2 && active_tasks(asked, "b") == 2)
+    wait_until("each runs four tasks, and both know", PATIENCE, || {
+        [&mut first, &mut second].into_iter().all(|asked| active_tasks(asked, "a") == 4 && active_tasks(asked, "b") == 4)
     });
     first.follow_one_redirect();
     second.follow_one_redirect();
@@ -63,7 +63,7 @@ fn every_order_is_served_by_any_instance_with_one_redirect_at_most_also_after_a_
     first.kill();
     let gone = wait_until("the killed member is named no more", GONE_WITHIN, || member(&mut second, "a").is_none());
     println!("the killed member was gone after {gone:?}");
-    wait_until("the survivor runs all tasks", PATIENCE, || active_tasks(&mut second, "b") == 4);
+    wait_until("the survivor runs all tasks", PATIENCE, || active_tasks(&mut second, "b") == 8);
     eventually_served(&expected, &mut [&mut second], PATIENCE);
 
     let mut first = Instance::start(&run, "a", &[]);

@@ -126,8 +126,8 @@ fn a_reader_with_a_token_sees_what_it_wrote_at_either_instance() {
     let mut instances = [Instance::start(&run, "a", &settings), Instance::start(&run, "b", &settings)];
     instances.iter_mut().for_each(Instance::wait_ready);
     let deadline = Instant::now() + PATIENCE;
-    while !instances.iter_mut().all(|instance| tasks(instance) == [2, 2]) {
-        assert!(Instant::now() < deadline, "each runs two tasks, and both know");
+    while !instances.iter_mut().all(|instance| tasks(instance) == [4, 4]) {
+        assert!(Instant::now() < deadline, "each runs four tasks, and both know");
         thread::sleep(LOOK_INTERVAL);
     }
     let (seen, began) = (Seen::default(), Instant::now());

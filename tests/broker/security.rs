@@ -166,6 +166,8 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
         format!("topic:{prefix}{id}-*:READ"),
         format!("topic:{prefix}payment-events:READ"),
         format!("topic:{prefix}shipping-events:READ"),
+        format!("topic:{prefix}order-commands:READ"),
+        format!("topic:{prefix}command-results:READ"),
         format!("group:{id}:READ"),
         format!("transactional_id:{id}-*:WRITE"),
     ]);

@@ -14,7 +14,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(9);
 
 /// The four tasks of the order application.
-const TASKS: usize = 4;
+const TASKS: usize = 8;
 
 /// A seed to run again with: `VIEWMILL_TEST_SEED`, else a new one.
 pub fn seed() -> u64 {
@@ -87,10 +87,10 @@ fn tasks_move_between_threads_and_processes_and_a_drained_instance_hands_over_at
     let threads = [("VIEWMILL__PROCESSING__STREAM_THREADS", "2")];
     let mut first = Instance::start(&run, "a", &threads);
     first.wait_ready();
-    wait_for_tasks(&mut first, "both threads have tasks", PATIENCE, |tasks| tasks == [2, 2]);
+    wait_for_tasks(&mut first, "both threads have tasks", PATIENCE, |tasks| tasks == [4, 4]);
     let mut second = Instance::start(&run, "b", &threads);
-    wait_for_tasks(&mut second, "the second has its share", PATIENCE, |tasks| tasks == [1, 1]);
-    wait_for_tasks(&mut first, "the first has the rest", HAND_OVER_LIMIT, |tasks| tasks == [1, 1]);
+    wait_for_tasks(&mut second, "the second has its share", PATIENCE, |tasks| tasks == [2, 2]);
+    wait_for_tasks(&mut first, "the first has the rest", HAND_OVER_LIMIT, |tasks| tasks == [2, 2]);
     assert!(second.terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0");
     wait_for_tasks(&mut first, "the first has all again", HAND_OVER_LIMIT, |tasks| tasks.iter().sum::<usize>() == TASKS);
     // Back again, on the state that it left, and then alone.

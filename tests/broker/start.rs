@@ -118,7 +118,7 @@ fn offsets_that_were_deleted_are_made_up_for_by_the_markers() {
     let mut instance = start(&run);
     instance.wait_ready();
     eventually_served(&run.fold(), &mut [&mut instance], PATIENCE);
-    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"as_is\""]), 4.0);
+    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"as_is\""]), 8.0);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_task_log_that_lost_its_markers_is_refused() {
 #[test]
 fn partitions_that_were_added_to_a_source_are_refused() {
     let run = served_and_stopped("grown", 200);
-    for topic in ["order-events", "payment-events", "shipping-events"] {
+    for topic in ["order-commands", "order-events", "payment-events", "shipping-events"] {
         admin(&run).grow_topic(&format!("{}{topic}", run.topic_prefix), 5).unwrap();
     }
     let mut instance = start(&run);
@@ -283,7 +283,7 @@ fn a_reset_says_what_it_would_do_does_it_once_and_touches_nothing_of_others() {
     let mut instance = start(&run);
     instance.wait_ready();
     eventually_served(&expected, &mut [&mut instance], PATIENCE);
-    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"restore\""]), 4.0);
+    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"restore\""]), 8.0);
     assert!(instance.terminate(DRAIN).success());
 
     let done = reset(&run, "--application --yes");
@@ -299,5 +299,5 @@ fn a_reset_says_what_it_would_do_does_it_once_and_touches_nothing_of_others() {
     let mut instance = start(&run);
     instance.wait_ready();
     eventually_served(&expected, &mut [&mut instance], PATIENCE);
-    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"first_start\""]), 4.0);
+    assert_eq!(instance.metric("viewmill_task_starts_total", &["decision=\"first_start\""]), 8.0);
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let sample = SampleOptions::augment_args(clap::Command::new("sample")).about("Writes believable order life cycles to the event topics");
     let demo = DemoOptions::augment_args(clap::Command::new("demo"))
         .about("Shows everything at work: the embedded broker, an instance, and sample orders that keep coming; prints what to open");
-    Application::new(topology::topology, routes::routes)
+    Application::with_commands(topology::RESULT_TOPIC, topology::topology, routes::routes)
         .subcommand(sample, |given: &ArgMatches, config: &Config| sample_command::run(config, SampleOptions::from_arg_matches(given)?))
         .running_subcommand(demo, |given: &ArgMatches, config: &mut Config| demo::prepare(DemoOptions::from_arg_matches(given)?, config))
         .main()

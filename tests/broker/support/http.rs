@@ -41,8 +41,19 @@ impl HttpClient {
 
     /// The same with further headers: lines that end with CRLF.
     pub fn get_with(&mut self, path: &str, headers: &str) -> io::Result<Response> {
+        self.ask(&format!("GET {path}"), headers, "")
+    }
+
+    /// POSTs a body, which may be empty, with headers as above. It is sent once.
+    pub fn post(&mut self, path: &str, headers: &str, body: &str) -> io::Result<Response> {
+        self.connection = None;
+        self.ask(&format!("POST {path}"), &format!("Content-Length: {}\r\n{headers}", body.len()), body)
+    }
+
+    fn ask(&mut self, what: &str, headers: &str, body: &str) -> io::Result<Response> {
+        let request = format!("{what} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{headers}\r\n{body}", self.address);
         if let Some(kept) = self.connection.take()
-            && let Ok(response) = self.exchange(kept, path, headers)
+            && let Ok(response) = self.exchange(kept, &request)
         {
             return Ok(response);
         }
@@ -50,11 +61,10 @@ impl HttpClient {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
-        self.exchange(BufReader::new(stream), path, headers)
+        self.exchange(BufReader::new(stream), &request)
     }
 
-    fn exchange(&mut self, mut connection: BufReader<TcpStream>, path: &str, headers: &str) -> io::Result<Response> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{headers}\r\n", self.address);
+    fn exchange(&mut self, mut connection: BufReader<TcpStream>, request: &str) -> io::Result<Response> {
         connection.get_mut().write_all(request.as_bytes())?;
         let status_line = read_line(&mut connection)?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| malformed(&status_line))?;

@@ -9,7 +9,7 @@ mod views;
 mod watcher;
 
 pub use expected::{Answered, Expected, Fold, differences, eventually_served};
-pub use http::HttpClient;
+pub use http::{HttpClient, Response};
 pub use instance::{Instance, send_signal};
 pub use prometheus::{Prometheus, faults_by_promtool, free_address};
 pub use run::{Run, bootstrap};

@@ -1,5 +1,10 @@
 //! What the order system answers over HTTP.
 
+mod command_answer;
+mod command_body;
+mod command_request;
+mod command_state;
+mod commands;
 mod dashboard;
 mod order;
 mod order_list;
@@ -7,13 +12,16 @@ mod parameters;
 mod reply;
 
 use viewmill::Views;
-use viewmill::http::Routes;
+use viewmill::command::Commands;
+use viewmill::http::{ActorRule, Routes};
 
 use crate::topology::OrderViews;
 
 /// All routes.
-pub fn routes(handles: &OrderViews, views: Views) -> Routes {
-    order::routes(handles.orders, views.clone())
+pub fn routes(handles: &OrderViews, views: Views, commands: Commands, actors: ActorRule) -> Routes {
+    order::routes(handles.orders, views.clone(), actors.clone())
         .and(order_list::routes(*handles, views.clone()))
-        .and(dashboard::routes(handles.stats, views))
+        .and(dashboard::routes(handles.stats, views.clone()))
+        .and(command_state::routes(handles.commands, views.clone(), actors.clone()))
+        .and(commands::routes(commands, views, actors))
 }

@@ -1,10 +1,10 @@
 //! `GET /api/orders/{id}`.
 
-use viewmill::http::{Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
+use viewmill::http::{ActorRule, Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
 use viewmill::{Read, Scope, Store, Views};
 use warp::Filter as _;
-use warp::http::HeaderValue;
-use warp::http::header::ETAG;
+use warp::http::header::{ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH};
+use warp::http::{HeaderMap, HeaderValue};
 use warp::reply::Response;
 
 use super::reply;
@@ -13,20 +13,18 @@ use crate::order_id::OrderId;
 use crate::views::{Order, OrderJson, etag};
 
 /// The routes over the view `orders`.
-pub fn routes(orders: Store<OrderId, Order>, views: Views) -> Routes {
-    let by_id = param("id")
-        .and(query())
-        .and(consistency())
-        .and(warp::header::optional::<String>("accept-language"))
-        .and(warp::header::optional::<String>("if-none-match"))
-        .and_then(move |id: String, query: Query, wanted: Consistency, language: Option<String>, known: Option<String>| {
-            let views = views.clone();
+pub fn routes(orders: Store<OrderId, Order>, views: Views, actors: ActorRule) -> Routes {
+    let headers = warp::header::headers_cloned();
+    let by_id = param("id").and(query()).and(consistency()).and(headers).and_then(
+        move |id: String, query: Query, wanted: Consistency, headers: HeaderMap| {
+            let (views, actors) = (views.clone(), actors.clone());
             async move {
                 query.only(&[Consistency::PARAMETER])?;
                 let read = wanted.read(&views, Scope::All)?;
-                one(&views, orders, id, &read, language, known).await.map_err(warp::Rejection::from)
+                one(&views, orders, id, &read, &actors, &headers).await.map_err(warp::Rejection::from)
             }
-        });
+        },
+    );
     Routes::new().get("/api/orders/{id}", by_id)
 }
 
@@ -35,17 +33,21 @@ async fn one(
     orders: Store<OrderId, Order>,
     id: String,
     read: &Read,
-    language: Option<String>,
-    known: Option<String>,
+    actors: &ActorRule,
+    headers: &HeaderMap,
 ) -> Result<Response, Problem> {
+    // Where nobody has to say who they are, everybody sees everything.
+    let reader = if actors.is_required() { actors.actor(headers)? } else { None };
+    let may_see = |order: &&Order| reader.as_ref().is_none_or(|reader| reader.operator || reader.id == *order.user_id);
     let id = OrderId::from(id);
     let answer = views.get(orders, &id, read).await?;
     // A shell is a payment or parcel that came before its order: for a client there is no order yet.
-    let Some(order) = answer.value.as_ref().filter(|order| !order.is_shell()) else {
+    let Some(order) = answer.value.as_ref().filter(|order| !order.is_shell()).filter(may_see) else {
         return Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref())));
     };
-    let language = language.as_deref().map_or_else(Language::default, Language::from_accept_language);
-    Ok(with_freshness(answer_with(order, &id, language, known.as_deref())?, &answer))
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let language = text(ACCEPT_LANGUAGE).map_or_else(Language::default, Language::from_accept_language);
+    Ok(with_freshness(answer_with(order, &id, language, text(IF_NONE_MATCH))?, &answer))
 }
 
 fn answer_with(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Result<Response, Problem> {

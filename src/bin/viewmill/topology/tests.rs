@@ -86,13 +86,38 @@ fn the_data_flow_is_this() {
 Topology
   Sub-topology: events
     Source: events (topics: order-events, payment-events, shipping-events)
-      --> orders (events)
+      --> orders, order-evolve (events)
+    Source: commands (topics: order-commands)
+      --> order-decide (commands)
     Processor: orders (stores: [orders])
       --> order-stats (order-changes)
       <-- events
     Processor: order-stats (stores: [order-stats])
       --> none
       <-- order-changes
+    Processor: order-evolve (stores: [order-aggregate])
+      --> none
+      <-- events
+    Processor: order-decide (stores: [order-aggregate, commands-seen, commands-seen-count])
+      every 1000 ms of stream time
+      --> by-topic (order-new-events), command-results (order-outcomes)
+      <-- commands
+    Processor: by-topic (stores: [])
+      --> order-events (new-order-events), payment-events (new-payment-events)
+      <-- order-new-events
+    Sink: order-events (topic: order-events)
+      <-- new-order-events
+    Sink: payment-events (topic: payment-events)
+      <-- new-payment-events
+    Sink: command-results (topic: command-results)
+      <-- order-outcomes
+  Sub-topology: results
+    Source: results (topics: command-results)
+      --> commands (results)
+    Processor: commands (stores: [commands])
+      every 1000 ms of stream time
+      --> none
+      <-- results
 "
     );
 }
