@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use viewmill::clock::{Clock as _, SystemClock};
 use viewmill::kafka::{KafkaProducer, KafkaSettings};
 use viewmill::ports::TransactionalProducer as _;
-use viewmill::record::OutputRecord;
+use viewmill::record::{OutputRecord, Timestamp};
 
 use super::{Shop, eventually, lines, log, order_of, parsed};
 use crate::support::{Instance, PATIENCE, Run};
@@ -67,15 +67,15 @@ fn a_command_that_comes_too_late_is_not_carried_out() {
     let mut shop = Shop::of(&instance);
     let (created, ..) = shop.done(201, "/api/orders", &[], &order_of("kim"));
     let id = created["orderId"].as_str().unwrap();
-    // An event from half an hour ahead: for this order it is that late now.
-    let ahead = jiff::Timestamp::from_millisecond(SystemClock::default().now().as_millis() + 1_800_000).unwrap();
-    let event = json!({"type": "ORDER_APPROVED", "aggregateId": id, "version": 2, "timestamp": ahead.to_string(), "data": {}});
+    // A record from half an hour ahead: for this partition it is that late now.
+    let ahead = Some(Timestamp(SystemClock::default().now().as_millis() + 1_800_000));
+    let event = json!({"type": "ORDER_APPROVED", "aggregateId": id, "version": 2, "data": {}});
     let mut producer = KafkaProducer::without_transactions(&KafkaSettings::new(&run.bootstrap, &run.id, "other"));
     producer.replace(Duration::from_secs(10)).unwrap();
     let (topic, value) = (format!("{}order-events", run.topic_prefix), event.to_string());
     let (key, value) = (Some(id.as_bytes()), Some(value.as_bytes()));
     producer.begin().unwrap();
-    producer.send(&OutputRecord { topic: &topic, partition: None, key, value, timestamp: None, headers: Default::default() }).unwrap();
+    producer.send(&OutputRecord { topic: &topic, partition: None, key, value, timestamp: ahead, headers: Default::default() }).unwrap();
     producer.flush(PATIENCE).unwrap();
     producer.commit(PATIENCE).unwrap();
     eventually("the event is seen", || {
