@@ -40,7 +40,7 @@ const EDGES: &[(&str, May)] = &[
 ];
 
 /// What the tests of a folder may import besides.
-const TESTS_ALSO: &[(&str, &[&str])] = &[("http", &["state", "topology"])];
+const TESTS_ALSO: &[(&str, &[&str])] = &[("http", &["state", "topology"]), ("command", &["testkit"])];
 
 /// Each heavy dependency has one home; so have unsafe code and the wall clock.
 const HOMES: &[(&str, &[&str])] = &[
