@@ -43,14 +43,23 @@ pub struct Provisioned {
 }
 
 impl Provisioned {
-    /// All tasks, in the order of sub-topologies and partitions.
+    /// All tasks, in the order in which those that are new get their tokens: the first partition of each sub-topology, the second of each the
+    /// other way round, and so on. The group gives whoever joins the lowest tokens of each member, or every other one: numbered by
+    /// sub-topology these would all be of one, and one member would do all the work.
     pub fn tasks(&self, topology: &Topology) -> Vec<TaskId> {
-        let of = |name: &std::sync::Arc<str>| {
-            let partitions = self.partitions.get(&**name).copied().unwrap_or(0);
-            let name = name.clone();
-            (0..partitions).map(move |partition| TaskId { subtopology: name.clone(), partition })
-        };
-        topology.subtopologies().iter().flat_map(|subtopology| of(&subtopology.name)).collect()
+        let subtopologies: Vec<_> = topology.subtopologies().iter().map(|subtopology| subtopology.name.clone()).collect();
+        let count = |name: &std::sync::Arc<str>| self.partitions.get(&**name).copied().unwrap_or(0);
+        let most = subtopologies.iter().map(count).max().unwrap_or(0);
+        let mut tasks = Vec::new();
+        for partition in 0..most {
+            let of = |name: &std::sync::Arc<str>| TaskId { subtopology: name.clone(), partition };
+            let there = subtopologies.iter().filter(|name| partition < count(name));
+            match partition % 2 {
+                0 => tasks.extend(there.map(of)),
+                _ => tasks.extend(there.rev().map(of)),
+            }
+        }
+        tasks
     }
 }
 
