@@ -10,10 +10,11 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
 use viewmill::command::{self, Aggregate, CommandData, CommandHandles, CommandJson, CommandTopology};
 use viewmill::command::{CommandRecord, DecisionContext, EventMeta, Members, Outcome, Rejection, VALIDATION_FAILED};
 use viewmill::http::{Problem, Routes, param, with_freshness};
-use viewmill::{Json, ProcessorError, Read, Sink, StoreValue, Text, Timestamp, TopologyBuilder, Views};
+use viewmill::{Json, ProcessorError, Read, Sink, Store, StoreValue, Text, Timestamp, TopologyBuilder, Views};
 use warp::Filter as _;
 
 /// What can be asked of an account. Amounts are in cents.
@@ -74,6 +75,10 @@ impl Aggregate for Bank {
         Event { id: meta.event_id.to_string(), version: self.version(account) + 1, fact }
     }
 
+    fn event_id(&self, event: &Event) -> Option<Uuid> {
+        event.id.parse().ok()
+    }
+
     fn evolve(&self, account: &mut Option<Account>, event: &Event, _: Timestamp) -> Result<(), ProcessorError> {
         let row = account.get_or_insert_default();
         if event.version > row.version {
@@ -130,6 +135,7 @@ struct Amount {
 }
 
 pub struct BankTopology {
+    pub accounts: Store<String, Account>,
     pub handler: CommandHandles<Bank>,
     pub events: Sink<String, Event>,
     pub results: Sink<String, Outcome>,
@@ -138,14 +144,15 @@ pub struct BankTopology {
 pub fn topology(b: &mut TopologyBuilder) -> BankTopology {
     let events = b.source::<String, Event>("events", &["account-events"], Text, Json);
     let commands = b.source::<String, CommandRecord<Command>>("commands", &["account-commands"], Text, CommandJson);
-    let handler = command::handler(b, "account", Bank, CommandTopology::new(commands, events));
+    let accounts = command::states(b, "account", Bank, events);
+    let handler = command::handler(b, "account", Bank, CommandTopology::new(commands, events, accounts, Json));
     let events = b.sink("account-events", handler.events, "account-events", Text, Json);
     let results = b.sink("command-results", handler.outcomes, "command-results", Text, Json);
-    BankTopology { handler, events, results }
+    BankTopology { accounts, handler, events, results }
 }
 
 fn routes(bank: &BankTopology, views: Views) -> Routes {
-    let accounts = bank.handler.states;
+    let accounts = bank.accounts;
     let account = param("id").and_then(move |id: String| {
         let views = views.clone();
         async move {

@@ -12,7 +12,7 @@ use crate::record::{Headers, Timestamp};
 
 /// One kind of thing that decides, such as an order or an account. Pure: the same state, command and time always lead to the same facts.
 pub trait Aggregate: Send + Sync + 'static {
-    /// Which one of its kind; the key of its topics and of its store.
+    /// Which one of its kind; the key of its topics and of the store of its states.
     type Id: StoreKey + Send + Sync + 'static;
     /// What is remembered of one.
     type State: StoreValue;
@@ -40,8 +40,12 @@ pub trait Aggregate: Send + Sync + 'static {
     /// A fact as the next event of one's log.
     fn event(&self, state: Option<&Self::State>, id: &Self::Id, fact: Self::Fact, meta: &EventMeta<'_>) -> Self::Event;
 
-    /// What an event makes of the state. One that was seen before changes nothing: each event that the handler writes comes back from its
-    /// topic. `time` is that of the record, for an event that carries none.
+    /// The id that stands in an event of the handler's ([`EventMeta::event_id`]); by it the handler knows that the event has come back. None
+    /// for what another writer wrote, as far as can be told.
+    fn event_id(&self, event: &Self::Event) -> Option<Uuid>;
+
+    /// What an event makes of the state; one that was seen before should change nothing. `time` is that of the record, for an event that
+    /// carries none.
     ///
     /// # Errors
     /// The event can never be applied; it goes to the poison policy.

@@ -1,4 +1,4 @@
-//! Moves the states by the events of the log: those of other writers, and what came before the states were kept.
+//! Makes the states, by the events of the log alone: those of the handler, and those of other writers.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl<A: Aggregate> Processor<A::Id, A::Event> for Evolve<A> {
         let old = states.get(&record.key)?;
         let mut new = old.as_deref().cloned();
         self.aggregate.evolve(&mut new, &record.value, record.timestamp)?;
-        // Each of our own events comes back, and changes nothing: that must not write the row again.
+        // An event that says nothing new must not write the row again.
         if bytes(old.as_deref())? == bytes(new.as_ref())? {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::identity::{event_id, id_of_place, key_text};
 use super::seen::{Seen, SeenCommand};
+use super::unread::Unread;
 use super::{
     Aggregate, CommandRecord, DEADLINE_EXCEEDED, DecisionContext, EventMeta, IDEMPOTENCY_KEY_REUSED, OUTCOME_LOST, OVERLOADED, Outcome,
     Rejection, VERSION_MISMATCH,
@@ -19,6 +20,7 @@ use crate::record::{Record, Timestamp};
 pub(super) struct Handler<A: Aggregate> {
     pub aggregate: Arc<A>,
     pub states: StoreRef<A::Id, A::State>,
+    pub unread: Unread<A>,
     pub seen: Seen<A>,
     pub events: Output<A::Id, A::Event>,
     pub outcomes: Output<String, Outcome>,
@@ -94,19 +96,21 @@ impl<A: Aggregate> Handler<A> {
 
     fn decide(&self, context: &mut ProcessorContext<'_>, asked: &Asked<'_, A>, command: &A::Command) -> Answered {
         let (aggregate, actor) = (&*self.aggregate, asked.record.actor.as_ref());
-        let stored = context.store(self.states).get(asked.id)?;
-        let state = stored.as_deref();
-        let version = aggregate.version(state);
+        let mut state = context.store(self.states).get(asked.id)?.as_deref().cloned();
+        if !self.unread.apply(context, aggregate, asked.id, &mut state)? {
+            let full = Rejection::new(OVERLOADED, "too many events of this one have not been read back yet; try again later");
+            return Ok((asked.rejected(full, None), "command-overloaded"));
+        }
+        let version = aggregate.version(state.as_ref());
         let given = DecisionContext { now: asked.now, actor, command_id: asked.command_id };
-        let decided = aggregate.admit(state, command, &given).and_then(|()| match asked.record.expected_version {
+        let decided = aggregate.admit(state.as_ref(), command, &given).and_then(|()| match asked.record.expected_version {
             Some(expected) if expected != version => Err(mismatch(expected, version)),
-            _ => aggregate.decide(state, command, &given),
+            _ => aggregate.decide(state.as_ref(), command, &given),
         });
         let facts = match decided {
             Ok(facts) => facts,
-            Err(rejection) => return Ok((asked.rejected(rejection, state.map(|_| version)), "command-rejected")),
+            Err(rejection) => return Ok((asked.rejected(rejection, state.as_ref().map(|_| version)), "command-rejected")),
         };
-        let mut state = state.cloned();
         let mut events = Vec::with_capacity(facts.len());
         for (index, fact) in facts.into_iter().enumerate() {
             let meta = EventMeta {
@@ -117,17 +121,18 @@ impl<A: Aggregate> Handler<A> {
                 actor,
             };
             let event = aggregate.event(state.as_ref(), asked.id, fact, &meta);
+            if aggregate.event_id(&event) != Some(meta.event_id) {
+                // It would be taken for one that never comes back.
+                return Err(ProcessorError::rejected("the event that the aggregate made does not tell the id that it was given"));
+            }
             aggregate.evolve(&mut state, &event, asked.now)?;
-            events.push(event);
+            events.push((meta.event_id, event));
         }
         let (data, version) = (aggregate.describe(asked.id, state.as_ref()), aggregate.version(state.as_ref()));
         if !events.is_empty() {
-            match state {
-                Some(state) => context.store(self.states).put(asked.id, state)?,
-                None => context.store(self.states).delete(asked.id)?,
-            }
+            self.unread.add(context, asked.id, &events, asked.now)?;
         }
-        for event in events {
+        for (_, event) in events {
             let headers = aggregate.headers(&event);
             context.forward(self.events, Record { key: asked.id.clone(), value: event, timestamp: asked.now, headers })?;
         }

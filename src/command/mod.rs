@@ -35,6 +35,7 @@ mod outcome;
 mod outcomes;
 mod seen;
 mod time;
+mod unread;
 mod wiring;
 
 pub use aggregate::{Actor, Aggregate, DecisionContext, EventMeta, Rejection};
@@ -48,4 +49,5 @@ pub use outcome::{
 };
 pub use outcomes::{KnownCommand, outcomes};
 pub use seen::{CommandLimits, SeenCommand};
-pub use wiring::{CommandHandles, CommandTopology, handler};
+pub use unread::UnreadEvents;
+pub use wiring::{CommandHandles, CommandTopology, handler, states};

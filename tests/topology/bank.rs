@@ -57,7 +57,7 @@ impl Branch {
     }
 
     fn account(&self, id: &str) -> Option<Account> {
-        self.driver.get(self.bank.handler.states, id)
+        self.driver.get(self.bank.accounts, id)
     }
 
     fn seen(&self) -> usize {
@@ -220,10 +220,12 @@ fn forgetful(b: &mut TopologyBuilder) -> BankTopology {
     let events = b.source::<String, Event>("events", &["account-events"], Text, Json);
     let commands = b.source::<String, CommandRecord<Command>>("commands", &["account-commands"], Text, CommandJson);
     let limits = CommandLimits { max_seen: 2, ..CommandLimits::default() };
-    let handler = command::handler(b, "account", Bank, CommandTopology { limits, ..CommandTopology::new(commands, events) });
+    let accounts = command::states(b, "account", Bank, events);
+    let handler =
+        command::handler(b, "account", Bank, CommandTopology { limits, ..CommandTopology::new(commands, events, accounts, Json) });
     let events = b.sink("account-events", handler.events, "account-events", Text, Json);
     let results = b.sink("command-results", handler.outcomes, "command-results", Text, Json);
-    BankTopology { handler, events, results }
+    BankTopology { accounts, handler, events, results }
 }
 
 #[test]
@@ -268,9 +270,9 @@ fn a_replay_decides_nothing() {
     branch.wire("kim", 2, Fact::Deposited(100), 2_000);
     branch.send("kim", json!({"commandId": "c-3", "type": "DEPOSIT", "data": {"amount": 1}}), 4_000);
     branch.send("kim", json!({"commandId": "c-4", "type": "FLY"}), 5_000);
-    let states = branch.driver.rows(branch.bank.handler.states);
+    let states = branch.driver.rows(branch.bank.accounts);
     assert_eq!(states, [("kim".to_string(), Account { version: 3, balance: 101 })]);
-    assert_eq!(branch.driver.replayed(branch.bank.handler.states), states);
+    assert_eq!(branch.driver.replayed(branch.bank.accounts), states);
     // Of commands only that they were handled is known then.
     let replayed = branch.driver.replayed(branch.bank.handler.seen);
     let keys = |rows: &[((String, String), command::SeenCommand)]| rows.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();

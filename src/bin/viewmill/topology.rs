@@ -7,7 +7,7 @@
 //!                  │      │
 //!                  │ order-changes ─► order-stats ─► store "order-stats" ─► GET /api/dashboard
 //!                  ▼
-//!  order-commands ─► order-decide, order-evolve ─► order-events, payment-events
+//!  order-commands ─► order-decide (on "orders") ─► order-events, payment-events
 //!  (POST /api/…)           │
 //!                          └─► command-results ─► store "commands" ───────► GET /api/commands/{id}
 //! ```
@@ -61,14 +61,14 @@ pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
     let stats = b.partial_store::<Currency, Stats>("order-stats");
     b.processor("orders", events, move |w| Orders::new(w.store(orders), w.output(changes)));
     b.processor("order-stats", changes, move |w| Statistics::new(w.store(stats)));
-    let commands = write_side(b, events);
+    let commands = write_side(b, events, orders);
     OrderViews { orders, by_status, by_created, stats, commands }
 }
 
-/// Commands are decided in the tasks of the views, on a store of their own: both follow the same events.
-fn write_side(b: &mut TopologyBuilder, events: Stream<OrderId, Event>) -> Store<String, KnownCommand> {
+/// Commands are decided on the rows of the view `orders`, which tell all that decisions need.
+fn write_side(b: &mut TopologyBuilder, events: Stream<OrderId, Event>, orders: Store<OrderId, Order>) -> Store<String, KnownCommand> {
     let commands = b.source::<OrderId, CommandRecord<OrderCommand>>("commands", &[COMMAND_TOPIC], Text, CommandJson);
-    let handler = command::handler(b, "order", OrderAggregate::default(), CommandTopology::new(commands, events));
+    let handler = command::handler(b, "order", OrderAggregate::default(), CommandTopology::new(commands, events, orders, EventJson));
     let axis = |event: &Event| usize::from(event.axis() == Axis::Payment);
     let [orders, payments] = b.split("by-topic", handler.events, ["new-order-events", "new-payment-events"], axis);
     b.sink("order-events", orders, Axis::Order.topic(), Text, EventJson);

@@ -1,7 +1,7 @@
 //! The write side of the order system: what can be asked of an order, and what it leads to.
 //!
 //! [`OrderCommand`] is what is asked, [`OrderAggregate`] decides: both are pure. Reading a command finds all its faults at once;
-//! deciding looks at what is known of the order, an [`OrderState`], which the events of all three topics move.
+//! deciding looks at what is known of the order, which is its row in the view `orders`.
 
 mod create_order;
 mod fault;
@@ -9,7 +9,6 @@ mod form;
 mod headers;
 mod order_aggregate;
 mod order_command;
-mod order_state;
 mod read;
 mod step;
 mod write;
@@ -17,7 +16,6 @@ mod write;
 pub use create_order::CreateOrder;
 pub use order_aggregate::OrderAggregate;
 pub use order_command::{OrderCommand, RefundPayment};
-pub use order_state::OrderState;
 pub use step::Step;
 
 #[cfg(test)]

@@ -11,15 +11,17 @@
 //! Payments and parcels are axes of their own: money that arrived has arrived, also for an order that was cancelled meanwhile, and can
 //! then be given back. One command leads to one event, or to none when what is asked for is so already.
 
+use uuid::Uuid;
 use viewmill::command::{Actor, Aggregate, CommandData as _, DecisionContext, EventMeta, Members, Rejection};
 use viewmill::record::Headers;
 use viewmill::{ProcessorError, Timestamp};
 
 use super::fault::{self, FaultCode};
-use super::{CreateOrder, OrderCommand, OrderState, RefundPayment, Step, headers};
+use super::{CreateOrder, OrderCommand, RefundPayment, Step, headers};
 use crate::events::{Axis, Body, EnvelopeParts, Event, OrderCreated, OrderEvent, OrderShipped, PaymentEvent, PaymentRefunded, Text};
 use crate::order_id::OrderId;
-use crate::views::{OrderStatus, PaymentStatus, entity_tag};
+use crate::views::orders::{Applied, fold};
+use crate::views::{Order, OrderStatus, PaymentStatus, etag};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -32,12 +34,12 @@ pub struct OrderAggregate {
 
 impl Aggregate for OrderAggregate {
     type Id = OrderId;
-    type State = OrderState;
+    type State = Order;
     type Command = OrderCommand;
     type Fact = Body;
     type Event = Event;
 
-    fn decide(&self, state: Option<&OrderState>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<Vec<Body>, Rejection> {
+    fn decide(&self, state: Option<&Order>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<Vec<Body>, Rejection> {
         self.admit(state, command, context)?;
         if let Some(order) = state.filter(|state| !state.is_shell()) {
             if is_so_already(order, command, context) {
@@ -56,7 +58,7 @@ impl Aggregate for OrderAggregate {
     }
 
     /// Of another's order nothing is told, but that its id is taken.
-    fn admit(&self, state: Option<&OrderState>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<(), Rejection> {
+    fn admit(&self, state: Option<&Order>, command: &OrderCommand, context: &DecisionContext<'_>) -> Result<(), Rejection> {
         let (code, detail) = match (state.filter(|state| !state.is_shell()), command) {
             (Some(order), _) if may_act(context.actor, &order.user_id) => return Ok(()),
             (None, OrderCommand::Create(create)) if may_act(context.actor, &create.user_id) => return Ok(()),
@@ -67,7 +69,7 @@ impl Aggregate for OrderAggregate {
         Err(Rejection::new(code, detail))
     }
 
-    fn event(&self, state: Option<&OrderState>, id: &OrderId, fact: Body, meta: &EventMeta<'_>) -> Event {
+    fn event(&self, state: Option<&Order>, id: &OrderId, fact: Body, meta: &EventMeta<'_>) -> Event {
         let parts = EnvelopeParts {
             aggregate_id: id.as_ref().into(),
             event_id: Some(meta.event_id.to_string().into()),
@@ -83,30 +85,37 @@ impl Aggregate for OrderAggregate {
         Event::new(&parts, fact)
     }
 
-    fn evolve(&self, state: &mut Option<OrderState>, event: &Event, time: Timestamp) -> Result<(), ProcessorError> {
-        // A new shell is never left behind for nothing: to an empty state no event is known, and no first sum is too large.
-        state.get_or_insert_default().apply(event, time).map_err(ProcessorError::rejected)
+    fn event_id(&self, event: &Event) -> Option<Uuid> {
+        event.envelope.command_id()?;
+        Uuid::parse_str(event.envelope.event_id()?).ok()
+    }
+
+    fn evolve(&self, state: &mut Option<Order>, event: &Event, time: Timestamp) -> Result<(), ProcessorError> {
+        match fold(state, event, time.as_millis()) {
+            Applied::Rejected(error) => Err(ProcessorError::rejected(error)),
+            _ => Ok(()),
+        }
     }
 
     fn headers(&self, event: &Event) -> Headers {
         headers::of_event(event)
     }
 
-    fn version(&self, state: Option<&OrderState>) -> u64 {
+    fn version(&self, state: Option<&Order>) -> u64 {
         state.map_or(0, |state| state.versions(Axis::Order).version())
     }
 
-    fn describe(&self, id: &OrderId, state: Option<&OrderState>) -> Members {
+    fn describe(&self, id: &OrderId, state: Option<&Order>) -> Members {
         let mut members = Members::new();
         members.set("orderId", id);
         if let Some(order) = state.filter(|state| !state.is_shell()) {
-            members.set("status", &order.status());
-            members.set("paymentStatus", &order.payment_status());
+            members.set("status", &order.status);
+            members.set("paymentStatus", &order.payment_status);
             members.set("shippingStatus", &order.shipping_status);
-            members.set("totalAmount", &order.total);
+            members.set("totalAmount", &order.total_amount);
             members.set("currency", &order.currency);
             members.set("version", &order.versions(Axis::Order).version());
-            members.set("etag", &entity_tag([Axis::Order, Axis::Payment, Axis::Shipping].map(|axis| order.versions(axis))));
+            members.set("etag", &etag(order));
         }
         members
     }
@@ -114,8 +123,8 @@ impl Aggregate for OrderAggregate {
 
 impl OrderAggregate {
     /// Whether a step would move the order as it is.
-    fn allows(&self, order: &OrderState, step: Step) -> bool {
-        let (status, payment) = (order.status(), order.payment_status());
+    fn allows(&self, order: &Order, step: Step) -> bool {
+        let (status, payment) = (order.status, order.payment_status);
         match step {
             Step::Approve => status == OrderStatus::Created && (!self.approve_only_when_paid || payment == PaymentStatus::Paid),
             Step::Reject => status == OrderStatus::Created,
@@ -127,8 +136,8 @@ impl OrderAggregate {
         }
     }
 
-    fn invalid_transition(&self, order: &OrderState, command: &OrderCommand) -> Rejection {
-        let (status, payment) = (order.status(), order.payment_status());
+    fn invalid_transition(&self, order: &Order, command: &OrderCommand) -> Rejection {
+        let (status, payment) = (order.status, order.payment_status);
         let allowed: Vec<Step> = Step::ALL.into_iter().filter(|step| self.allows(order, *step)).collect();
         let detail = format!("{} is not possible: the order is {}, its payment {}", command.type_name(), status.name(), payment.name());
         Rejection::new("invalid-transition", detail).with("status", &status).with("paymentStatus", &payment).with("allowed", &allowed)
@@ -141,12 +150,12 @@ fn may_act(actor: Option<&Actor>, user_id: &str) -> bool {
 }
 
 /// What is asked for was done before: a client that asks again gets no second event, and no fault.
-fn is_so_already(order: &OrderState, command: &OrderCommand, context: &DecisionContext<'_>) -> bool {
-    match (command, order.status()) {
+fn is_so_already(order: &Order, command: &OrderCommand, context: &DecisionContext<'_>) -> bool {
+    match (command, order.status) {
         (OrderCommand::Approve { .. }, OrderStatus::Approved)
         | (OrderCommand::Deliver { .. }, OrderStatus::Delivered)
         | (OrderCommand::Cancel { .. }, OrderStatus::Cancelled) => true,
-        (OrderCommand::Ship(shipped), OrderStatus::Shipped) => order.tracking_number.get() == shipped.tracking_number.as_ref(),
+        (OrderCommand::Ship(shipped), OrderStatus::Shipped) => order.order_parcel.tracking_number.get() == shipped.tracking_number.as_ref(),
         (OrderCommand::RecordPayment(payment), _) => order.payments.contains(&payment.payment_id),
         (OrderCommand::FailPayment(failure), _) => order.failures.contains(&failure.payment_id),
         (OrderCommand::RefundPayment(refund), _) => order.refunds.contains(&refund_id(refund, context)),
@@ -155,22 +164,26 @@ fn is_so_already(order: &OrderState, command: &OrderCommand, context: &DecisionC
 }
 
 /// What is paid is what is due, and no more goes back than was paid.
-fn check_amounts(order: &OrderState, command: &OrderCommand) -> Result<(), Rejection> {
+fn check_amounts(order: &Order, command: &OrderCommand) -> Result<(), Rejection> {
     match command {
-        OrderCommand::RecordPayment(payment) if payment.amount != order.total => {
-            let detail = format!("must be what is due, {} {}", order.total, order.currency);
-            Err(fault::reject("/amount", FaultCode::Mismatch, detail).with("due", &order.total).with("currency", &order.currency))
+        OrderCommand::RecordPayment(payment) if payment.amount != order.total_amount => {
+            let detail = format!("must be what is due, {} {}", order.total_amount, order.currency);
+            Err(fault::reject("/amount", FaultCode::Mismatch, detail).with("due", &order.total_amount).with("currency", &order.currency))
         }
         // Of very many payments the oldest ids are forgotten: then any id may be one of them.
         OrderCommand::RefundPayment(refund) if !order.payments.contains(&refund.payment_id) && !order.payments.is_full() => {
             Err(fault::reject("/paymentId", FaultCode::Mismatch, "is no payment of this order that arrived"))
         }
-        OrderCommand::RefundPayment(refund) if order.refunded.checked_add(refund.amount).is_ok_and(|sum| sum <= order.paid) => Ok(()),
+        OrderCommand::RefundPayment(refund)
+            if order.refunded_amount.checked_add(refund.amount).is_ok_and(|sum| sum <= order.paid_amount) =>
+        {
+            Ok(())
+        }
         OrderCommand::RefundPayment(_) => {
-            let detail = format!("must be at most what was paid, {}, less what went back, {}", order.paid, order.refunded);
+            let detail = format!("must be at most what was paid, {}, less what went back, {}", order.paid_amount, order.refunded_amount);
             Err(fault::reject("/amount", FaultCode::Mismatch, detail)
-                .with("paidAmount", &order.paid)
-                .with("refundedAmount", &order.refunded))
+                .with("paidAmount", &order.paid_amount)
+                .with("refundedAmount", &order.refunded_amount))
         }
         _ => Ok(()),
     }

@@ -86,7 +86,7 @@ fn the_data_flow_is_this() {
 Topology
   Sub-topology: events
     Source: events (topics: order-events, payment-events, shipping-events)
-      --> orders, order-evolve (events)
+      --> orders, order-settle (events)
     Source: commands (topics: order-commands)
       --> order-decide (commands)
     Processor: orders (stores: [orders])
@@ -95,10 +95,10 @@ Topology
     Processor: order-stats (stores: [order-stats])
       --> none
       <-- order-changes
-    Processor: order-evolve (stores: [order-aggregate])
+    Processor: order-settle (stores: [order-unread])
       --> none
       <-- events
-    Processor: order-decide (stores: [order-aggregate, commands-seen, commands-seen-count])
+    Processor: order-decide (stores: [orders, order-unread, commands-seen, commands-seen-count])
       every 1000 ms of stream time
       --> by-topic (order-new-events), command-results (order-outcomes)
       <-- commands

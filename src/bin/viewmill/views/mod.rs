@@ -9,10 +9,9 @@ mod sequence;
 pub mod stats;
 
 pub use by_status::ByStatus;
-pub use order_json::{OrderJson, entity_tag, etag};
-pub use order_row::{Ids, Latest, Order};
-pub use order_status::{OrderStatus, PaymentStatus, ShippingStatus};
-pub use sequence::{Arrival, Sequence};
+pub use order_json::{OrderJson, etag};
+pub use order_row::Order;
+pub use order_status::{OrderStatus, PaymentStatus};
 
 #[cfg(test)]
 mod tests;

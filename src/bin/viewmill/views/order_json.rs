@@ -87,13 +87,8 @@ impl<'a> OrderJson<'a> {
 /// the count of its events where they carry none. Events that changed the row without moving that number are counted after
 /// a dot (`"7.1-2-0"`), so that no two states of a row share a tag.
 pub fn etag(order: &Order) -> String {
-    entity_tag([&order.order_versions, &order.payment_versions, &order.shipping_versions])
-}
-
-/// The entity tag of an order of which these versions were seen: of decisions, payments and parcels.
-pub fn entity_tag(versions: [&Sequence; 3]) -> String {
     let mut tag = String::from("\"");
-    for (i, versions) in versions.into_iter().enumerate() {
+    for (i, versions) in [&order.order_versions, &order.payment_versions, &order.shipping_versions].into_iter().enumerate() {
         push_part(&mut tag, if i == 0 { "" } else { "-" }, versions);
     }
     tag.push('"');

@@ -10,12 +10,12 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use viewmill::codec::decode_head;
+use viewmill::codec::{decode_body, decode_head};
 use viewmill::{CodecError, StoreValue};
 
 use super::order_status::{OrderStatus, PaymentStatus, ShippingStatus};
 use super::sequence::Sequence;
-use crate::events::{Address, Item, Text};
+use crate::events::{Address, Axis, Item, Text};
 use crate::money::{Currency, Money};
 
 /// The most status changes that are kept; the oldest go first.
@@ -64,7 +64,7 @@ pub struct Order {
     /// How it was last paid.
     pub payment_method: Latest<Text>,
     /// The parcel as `ORDER_SHIPPED` tells it.
-    pub(super) order_parcel: Parcel,
+    pub order_parcel: Parcel,
     /// The parcel as the warehouse tells it.
     pub(super) warehouse_parcel: Parcel,
     /// What the status was, oldest first, by version; the last 100.
@@ -76,11 +76,25 @@ pub struct Order {
     /// The versions seen of `shipping-events`.
     pub shipping_versions: Sequence,
     pub(super) payment_failed: bool,
-    pub(super) payments: Ids,
-    pub(super) refunds: Ids,
+    /// The ids of payments that arrived.
+    pub payments: Ids,
+    /// The ids of refunds.
+    pub refunds: Ids,
+    /// The ids of payments that failed.
+    pub failures: Ids,
 }
 
 impl StoreValue for Order {
+    const SCHEMA: u16 = 2;
+
+    /// Version 1 ended before [`Order::failures`].
+    fn upgrade(from: u16, body: &[u8]) -> Result<Self, CodecError> {
+        match from {
+            1 => decode_body(&[body, &[0]].concat()),
+            _ => Err(CodecError::schema(from, Self::SCHEMA)),
+        }
+    }
+
     /// The indexes look at [`Order::created_at`] and [`Order::status`], which are among the first fields.
     fn decode_indexed(body: &[u8]) -> Result<Self, CodecError> {
         let (created_at, updated_at, user_id, status) = decode_head(body)?;
@@ -120,9 +134,11 @@ struct Placed<T> {
 
 /// Who carries a parcel, and under which number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Parcel {
-    pub(super) carrier: Latest<Text>,
-    pub(super) tracking_number: Latest<Text>,
+pub struct Parcel {
+    /// Who carries it.
+    pub carrier: Latest<Text>,
+    /// Under which number.
+    pub tracking_number: Latest<Text>,
 }
 
 /// A bounded set of ids, in the order in which they came.
@@ -160,12 +176,22 @@ impl Order {
             payment_failed: false,
             payments: Ids::default(),
             refunds: Ids::default(),
+            failures: Ids::default(),
         }
     }
 
     /// Events came, but not yet the one that created the order: hidden from every answer.
     pub fn is_shell(&self) -> bool {
         self.created_at.is_none()
+    }
+
+    /// The versions seen of one topic.
+    pub fn versions(&self, axis: Axis) -> &Sequence {
+        match axis {
+            Axis::Order => &self.order_versions,
+            Axis::Payment => &self.payment_versions,
+            Axis::Shipping => &self.shipping_versions,
+        }
     }
 
     /// Who carries it: as decided with `ORDER_SHIPPED`, else as the warehouse tells.
@@ -203,7 +229,7 @@ impl<T> Latest<T> {
     }
 
     /// Takes the value of an event that stands at that place.
-    pub fn set(&mut self, place: u64, value: T) {
+    pub(super) fn set(&mut self, place: u64, value: T) {
         if self.0.as_ref().is_none_or(|earlier| earlier.place <= place) {
             self.0 = Some(Placed { place, value });
         }
@@ -245,7 +271,7 @@ impl Ids {
     }
 
     /// Adds an id that is not in it; beyond the bound the oldest is forgotten.
-    pub fn add(&mut self, id: &Text) {
+    pub(super) fn add(&mut self, id: &Text) {
         if self.is_full() {
             self.0.remove(0);
         }

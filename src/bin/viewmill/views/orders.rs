@@ -164,7 +164,7 @@ pub fn fold(row: &mut Option<Order>, event: &Event, record_time_ms: i64) -> Appl
         Ok(effect) => effect,
         Err(error) => return Applied::Rejected(error),
     };
-    order.versions(event.axis()).record(version, event_id);
+    order.versions_mut(event.axis()).record(version, event_id);
     match (effect, applied) {
         (Effect::Repeated, Applied::InOrder | Applied::Late) => Applied::Repeated,
         (Effect::Repeated, _) => applied,
@@ -192,7 +192,7 @@ enum Effect {
 }
 
 impl Order {
-    fn versions(&mut self, axis: Axis) -> &mut Sequence {
+    fn versions_mut(&mut self, axis: Axis) -> &mut Sequence {
         match axis {
             Axis::Order => &mut self.order_versions,
             Axis::Payment => &mut self.payment_versions,
@@ -260,7 +260,12 @@ fn pay(order: &mut Order, event: &PaymentEvent, moment: Moment) -> Result<Effect
                 order.payment_method.set(moment.place, method.clone());
             }
         }
-        PaymentEvent::Failed(_) => order.payment_failed = true,
+        PaymentEvent::Failed(failed) => {
+            order.payment_failed = true;
+            if !order.failures.contains(&failed.payment_id) {
+                order.failures.add(&failed.payment_id);
+            }
+        }
         PaymentEvent::Refunded(refunded) => {
             if order.refunds.contains(&refunded.refund_id) {
                 return Ok(Effect::Repeated);

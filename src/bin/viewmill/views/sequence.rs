@@ -64,13 +64,6 @@ pub enum Arrival {
     Conflict,
 }
 
-impl Arrival {
-    /// The event was seen before, and must change nothing.
-    pub fn is_known(self) -> bool {
-        matches!(self, Arrival::Duplicate | Arrival::Conflict)
-    }
-}
-
 impl Sequence {
     /// The highest version; or how many events there were, when none had a version.
     pub fn version(&self) -> u64 {
@@ -225,7 +218,7 @@ mod tests {
 
     fn take(sequence: &mut Sequence, version: u64, id: &str) -> Arrival {
         let arrival = sequence.arrival(Some(version), Some(id));
-        if !arrival.is_known() {
+        if !matches!(arrival, Arrival::Duplicate | Arrival::Conflict) {
             sequence.record(Some(version), Some(id));
         }
         arrival

@@ -59,7 +59,7 @@ fn a_payment_is_what_is_due_and_counts_once() {
             "no-op",
         ]
     );
-    assert_eq!(story.state().paid.to_string(), "20.00");
+    assert_eq!(story.state().paid_amount.to_string(), "20.00");
     let rejection = Story::given(&[ORDERED]).when("RECORD_PAYMENT", r#"{"paymentId":"a","method":"M","amount":1}"#).unwrap_err();
     assert_eq!((told(&rejection, "due"), told(&rejection, "currency")), ("20".to_owned(), "\"EUR\"".to_owned()));
 }
@@ -98,7 +98,7 @@ fn no_more_goes_back_than_was_paid() {
             r#"invalid-transition "REFUNDED""#,
         ]
     );
-    assert_eq!(story.state().refunded, story.state().paid);
+    assert_eq!(story.state().refunded_amount, story.state().paid_amount);
 }
 
 #[test]

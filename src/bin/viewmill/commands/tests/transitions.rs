@@ -56,7 +56,7 @@ fn every_cell_of_the_table_is_as_written() {
     ];
     for (status, given, expected) in table {
         let story = Story::given(given);
-        assert_eq!(story.state.as_ref().filter(|state| !state.is_shell()).map_or("-", |state| state.status().name()), status);
+        assert_eq!(story.state.as_ref().filter(|state| !state.is_shell()).map_or("-", |state| state.status.name()), status);
         assert_eq!(COMMANDS.map(|(kind, data)| outcome(&story, kind, data)), expected, "{status}");
     }
 }
@@ -77,7 +77,7 @@ fn a_whole_life_is_written_with_versions_that_count_up() {
     let versions = story.log.iter().map(|event| (event.axis(), event.envelope.version().unwrap()));
     use Axis::{Order, Payment};
     assert_eq!(versions.collect::<Vec<_>>(), [(Order, 1), (Payment, 1), (Order, 2), (Order, 3), (Payment, 2), (Order, 4)]);
-    assert_eq!(story.state().status(), OrderStatus::Delivered);
+    assert_eq!(story.state().status, OrderStatus::Delivered);
     let refund = story.log[4].clone();
     assert!(
         serde_json::to_string(&refund).unwrap().contains(r#""refundId":"command-4""#),

@@ -106,6 +106,9 @@ fn a_row_is_stored_in_these_bytes() {
     434a010104363030310300fd74a89a4d39030000010101fd0095d14d39030000
     020103fd004fad4e3903000004010404fccb485a38fc4a02d46f00fc4975c7de
     0100000103030202fc84c291d6fc047c0b0e000101fcb12f38b1000001057061
-    792d3101057265662d31
+    792d3101057265662d3100
     ");
+    // Version 1 ended before the last byte, the payments that failed.
+    let upgraded = <Order as viewmill::StoreValue>::upgrade(1, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(upgraded, order());
 }

@@ -5,8 +5,9 @@ mod naive;
 mod properties;
 mod statistics;
 
+use super::order_status::ShippingStatus;
 use super::orders::{Applied, fold};
-use super::{Order, OrderStatus, PaymentStatus, ShippingStatus, etag};
+use super::{Order, OrderStatus, PaymentStatus, etag};
 use crate::events::Event;
 use crate::money::MoneyError;
 
