@@ -1,5 +1,8 @@
 //! `viewmill broker` as a process that is measured.
 
+// Each bench needs a part of it.
+#![allow(dead_code)]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

@@ -6,7 +6,7 @@
 #![allow(dead_code)]
 
 #[path = "proc.rs"]
-mod proc;
+pub mod proc;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -33,8 +33,14 @@ pub fn with_orders(bench: &str, measure: impl FnOnce(&Instance) -> Fallible<()>)
 
 /// A directory of its own, and the Kafka that the bench was started with.
 pub fn with_setup(bench: &str, measure: impl FnOnce(&Setup) -> Fallible<()>) -> Fallible<()> {
-    let servers =
-        std::env::var("VIEWMILL_TEST_KAFKA").map_err(|_| format!("no Kafka: run `scripts/kafka run -- cargo bench --bench {bench}`"))?;
+    with_setup_on(None, bench, measure)
+}
+
+/// The same on the broker at this address, if it is given.
+pub fn with_setup_on(servers: Option<String>, bench: &str, measure: impl FnOnce(&Setup) -> Fallible<()>) -> Fallible<()> {
+    let servers = servers
+        .or_else(|| std::env::var("VIEWMILL_TEST_KAFKA").ok())
+        .ok_or_else(|| format!("no Kafka: run `scripts/kafka run -- cargo bench --bench {bench}`"))?;
     let directory = std::env::temp_dir().join(format!("viewmill-bench-{}", std::process::id()));
     fs::create_dir_all(&directory)?;
     let setup = Setup { servers, prefix: format!("bench-{}-", std::process::id()), directory };

@@ -1,0 +1,120 @@
+//! A client that asks for orders over kept connections, one request under way on each.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant as At, sleep_until};
+
+use crate::instance::Fallible;
+
+const ORDER: &str = r#"{"userId":"u1","items":[{"productId":"p1","name":"Tea","price":12.50,"quantity":2},{"productId":"p2","name":"Pot",
+    "price":"0.1","quantity":1}],"currency":"EUR","shippingAddress":{"recipient":"R","street":"S","city":"C","postalCode":"1","country":"DE"}}"#;
+
+/// So long nobody waits for an answer.
+const HANG: Duration = Duration::from_secs(30);
+
+/// What came of a load: the latencies of each status, in rising order.
+#[derive(Default)]
+pub struct Load {
+    pub elapsed: Duration,
+    pub created: Vec<Duration>,
+    /// 429 and 503.
+    pub refused: Vec<Duration>,
+    /// All others, and requests without an answer.
+    pub other: Vec<String>,
+}
+
+impl Load {
+    /// Created in a second.
+    pub fn rate(&self) -> f64 {
+        self.created.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    fn add(&mut self, answer: Fallible<u16>, took: Duration) {
+        match answer {
+            Ok(201) => self.created.push(took),
+            Ok(429 | 503) => self.refused.push(took),
+            Ok(status) => self.other.push(status.to_string()),
+            Err(error) => self.other.push(error.to_string()),
+        }
+    }
+}
+
+/// The latency that this share kept below.
+pub fn quantile(latencies: &[Duration], share: f64) -> Duration {
+    latencies.get((latencies.len().saturating_sub(1) as f64 * share) as usize).copied().unwrap_or_default()
+}
+
+/// When a connection asks again.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// As soon as it was answered.
+    AtOnce,
+    /// So long after it asked last.
+    Every(Duration),
+}
+
+/// Creates orders over so many connections until the time is over.
+pub fn load(address: &str, connections: usize, pace: Pace, time: Duration) -> Fallible<Load> {
+    let address: SocketAddr = address.parse()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (began, mut tasks) = (Instant::now(), JoinSet::new());
+        for _ in 0..connections {
+            tasks.spawn(ask_on(address, pace, began + time));
+        }
+        let mut all = Load::default();
+        while let Some(task) = tasks.join_next().await {
+            let one = task?;
+            all.created.extend(one.created);
+            all.refused.extend(one.refused);
+            all.other.extend(one.other);
+        }
+        all.elapsed = began.elapsed();
+        all.created.sort_unstable();
+        all.refused.sort_unstable();
+        Ok(all)
+    })
+}
+
+async fn ask_on(address: SocketAddr, pace: Pace, until: Instant) -> Load {
+    let (mut load, mut connection, mut next) = (Load::default(), None, At::now());
+    while Instant::now() < until {
+        if let Pace::Every(interval) = pace {
+            sleep_until(next).await;
+            next += interval;
+        }
+        let began = Instant::now();
+        let answer = tokio::time::timeout(HANG, ask(address, &mut connection)).await.unwrap_or_else(|_| Err("no answer".into()));
+        if answer.is_err() {
+            connection = None;
+        }
+        load.add(answer, began.elapsed());
+    }
+    load
+}
+
+async fn ask(address: SocketAddr, connection: &mut Option<SendRequest<Full<Bytes>>>) -> Fallible<u16> {
+    if connection.as_ref().is_none_or(SendRequest::is_closed) {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, driver) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(driver);
+        *connection = Some(sender);
+    }
+    let sender = connection.as_mut().ok_or("no connection")?;
+    sender.ready().await?;
+    let request = Request::post("/api/orders").header("host", "bench").header("content-type", "application/json");
+    let mut answer = sender.send_request(request.body(Full::from(ORDER))?).await?;
+    while let Some(frame) = answer.body_mut().frame().await {
+        frame?;
+    }
+    Ok(answer.status().as_u16())
+}

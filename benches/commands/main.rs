@@ -1,0 +1,120 @@
+//! How long a command takes from request to answer, how many an instance answers, and what it does when far more are asked.
+//!
+//! ```text
+//! cargo bench --bench commands                                      on the embedded broker
+//! scripts/kafka run -- cargo bench --bench commands -- --kafka      on a real Apache Kafka
+//! ```
+//!
+//! Beside it, on the same broker: transactions of one record by librdkafka alone, which is the least that a command can take. Client, instance
+//! and broker share the machine. Prints a table and never fails on a time: machines differ, so compare figures of one run.
+
+// Times here are the real machine's.
+#![allow(clippy::disallowed_methods)]
+
+mod client;
+#[path = "../broker/embedded.rs"]
+mod embedded;
+#[path = "../process/instance.rs"]
+mod instance;
+#[path = "../../tests/conformance/listening.rs"]
+mod listening;
+
+use std::time::{Duration, Instant};
+
+use client::{Load, Pace, quantile};
+use embedded::Embedded;
+use instance::{Fallible, Instance, Setup, proc};
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+/// 20 a second.
+const PACE: Duration = Duration::from_millis(50);
+const PACED: Duration = Duration::from_secs(20);
+const CLIENTS: usize = 64;
+const WARM_UP: Duration = Duration::from_secs(3);
+const MEASURED: Duration = Duration::from_secs(10);
+/// Each asks again as soon as it is answered: far more than can be done.
+const FLOOD: usize = 1_500;
+const FLOODED: Duration = Duration::from_secs(60);
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+fn main() -> Fallible<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let is_kafka = arguments.iter().any(|argument| argument == "--kafka");
+    let embedded = if is_kafka { None } else { Some(Embedded::start()?) };
+    instance::with_setup_on(embedded.as_ref().map(|broker| broker.address.clone()), "commands", |setup| {
+        let mut instance = setup.start(setup.viewmill().arg("run"))?;
+        instance.wait_until_ready()?;
+        measure(setup, &instance)
+    })
+}
+
+fn measure(setup: &Setup, instance: &Instance) -> Fallible<()> {
+    println!("| what | p50 | p99 | a second |\n|---|---|---|---|");
+    client::load(instance.address(), CLIENTS, Pace::AtOnce, WARM_UP)?;
+    let bare = transactions(setup)?;
+    row("a transaction of one record by librdkafka, 20 a second", &bare, bare.len() as f64 / PACED.as_secs_f64());
+    let paced = client::load(instance.address(), 1, Pace::Every(PACE), PACED)?;
+    row("a command, 20 a second", &paced.created, paced.rate());
+    let [by_p50, by_p99] = [0.5, 0.99].map(|share| quantile(&paced.created, share).as_secs_f64() / quantile(&bare, share).as_secs_f64());
+    println!("| of the transaction | {by_p50:.2} × | {by_p99:.2} × | |");
+    let (before, memory) = (instance.cpu_seconds()?, instance.status_kib("VmRSS")?);
+    let full = client::load(instance.address(), CLIENTS, Pace::AtOnce, MEASURED)?;
+    row(&format!("commands of {CLIENTS} clients"), &full.created, full.rate());
+    println!(
+        "| CPU of the instance for one of them | {:.0} µs | | |",
+        (instance.cpu_seconds()? - before) * 1e6 / full.created.len() as f64
+    );
+    let flood = client::load(instance.address(), FLOOD, Pace::AtOnce, FLOODED)?;
+    row(&format!("commands of {FLOOD} clients that never rest, answered"), &flood.created, flood.rate());
+    row("the same, refused with 429 or 503", &flood.refused, flood.refused.len() as f64 / flood.elapsed.as_secs_f64());
+    let after = client::load(instance.address(), CLIENTS, Pace::AtOnce, Duration::from_secs(2))?;
+    row(&format!("{CLIENTS} clients, in the two seconds after"), &after.created, after.rate());
+    let peak = instance.status_kib("VmHWM")?;
+    println!("| memory before, and at the peak | {} MiB | {} MiB | |", memory / 1024, peak / 1024);
+    for (what, load) in [("20 a second", &paced), ("64 clients", &full), ("the flood", &flood), ("afterwards", &after)] {
+        report_others(what, load);
+    }
+    Ok(())
+}
+
+fn row(what: &str, latencies: &[Duration], rate: f64) {
+    let ms = |share| quantile(latencies, share).as_secs_f64() * 1_000.0;
+    println!("| {what} | {:.2} ms | {:.2} ms | {rate:.0} |", ms(0.5), ms(0.99));
+}
+
+/// Answers that should not be, by kind.
+fn report_others(what: &str, load: &Load) {
+    let mut kinds = std::collections::BTreeMap::<&str, usize>::new();
+    load.other.iter().for_each(|kind| *kinds.entry(kind).or_default() += 1);
+    for (kind, count) in kinds {
+        println!("{what}: {count} × {kind}");
+    }
+}
+
+/// Transactions of one record, 20 a second; in rising order.
+fn transactions(setup: &Setup) -> Fallible<Vec<Duration>> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &setup.servers)
+        .set("transactional.id", format!("{}bare", setup.prefix))
+        .set("linger.ms", "0")
+        .create()?;
+    producer.init_transactions(GIVE_UP)?;
+    let (topic, began, mut times) = (format!("{}bare", setup.prefix), Instant::now(), Vec::new());
+    while began.elapsed() < PACED {
+        let started = Instant::now();
+        producer.begin_transaction()?;
+        producer.send(BaseRecord::<(), [u8]>::to(&topic).payload(b"one")).map_err(|(error, _)| error)?;
+        // rdkafka's poll lasts its whole time.
+        while producer.in_flight_count() > 0 {
+            producer.poll(Duration::from_micros(100));
+        }
+        producer.commit_transaction(GIVE_UP)?;
+        times.push(started.elapsed());
+        std::thread::sleep(PACE.saturating_sub(started.elapsed()));
+    }
+    // The first makes the topic.
+    times.remove(0);
+    times.sort_unstable();
+    Ok(times)
+}
