@@ -117,8 +117,13 @@ impl Instance {
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (threads, members_thread, outcomes_thread) = Default::default();
         let full_names = names.clone();
-        let commands =
-            Commands::new(results.unwrap_or_default(), move |topic| full_names.topic(topic), GatewayLimits::default(), clock.clone());
+        let commands = Commands::new(
+            results.unwrap_or_default(),
+            move |topic| full_names.topic(topic),
+            GatewayLimits::default(),
+            metrics.commands.clone(),
+            clock.clone(),
+        );
         let connector = Connector {
             names,
             topics: topic_settings(config, &topology),

@@ -18,9 +18,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
-use super::{CommandData, CommandJson, CommandRecord, Outcome};
+use super::{CommandData, CommandJson, CommandRecord, CommandState, Outcome};
 use crate::clock::Clock;
 use crate::codec::{Codec as _, Json};
+use crate::metrics::{CommandMetrics, CommandResult};
 use crate::ports::{FollowedRecord, PortErrorClass, RecordSender};
 use crate::record::{Headers, OutputRecord, Timestamp};
 
@@ -30,13 +31,13 @@ pub const POSITION_HEADER: &str = "position";
 /// Bounds of a gateway.
 #[derive(Clone, Copy, Debug)]
 pub struct GatewayLimits {
-    /// So many commands may wait for their outcomes at a time; more are refused.
+    /// So many commands may wait for their outcomes at a time; more are refused. Whoever is let in waits behind these.
     pub waiting: usize,
 }
 
 impl Default for GatewayLimits {
     fn default() -> Self {
-        GatewayLimits { waiting: 1_000 }
+        GatewayLimits { waiting: 256 }
     }
 }
 
@@ -53,6 +54,7 @@ struct Inner {
     following: AtomicBool,
     waiting: Mutex<HashMap<String, oneshot::Sender<Told>>>,
     room: Semaphore,
+    metrics: CommandMetrics,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,7 +102,13 @@ pub enum NotSent {
 impl Commands {
     /// A gateway whose outcomes come through the topic `results`, without prefix; `full` makes full names of topics. Nothing is accepted before
     /// [`Commands::open`].
-    pub fn new(results: &str, full: impl Fn(&str) -> String + Send + Sync + 'static, limits: GatewayLimits, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        results: &str,
+        full: impl Fn(&str) -> String + Send + Sync + 'static,
+        limits: GatewayLimits,
+        metrics: CommandMetrics,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Commands {
             inner: Arc::new(Inner {
                 results: full(results),
@@ -109,6 +117,7 @@ impl Commands {
                 following: AtomicBool::new(false),
                 waiting: Mutex::default(),
                 room: Semaphore::new(limits.waiting),
+                metrics,
                 clock,
             }),
         }
@@ -155,6 +164,19 @@ impl Commands {
     /// # Errors
     /// The command was not written, or nobody knows whether it was.
     pub async fn send<C: CommandData + Clone + Send + 'static>(
+        &self,
+        topic: &str,
+        key: &str,
+        command: CommandRecord<C>,
+        wait: Duration,
+    ) -> Result<Sent, NotSent> {
+        let type_name = command.command.as_ref().map_or("invalid", |command| command.type_name());
+        let sent = self.write(topic, key, command, wait).await;
+        self.inner.metrics.answered(type_name, counted(&sent));
+        sent
+    }
+
+    async fn write<C: CommandData + Clone + Send + 'static>(
         &self,
         topic: &str,
         key: &str,
@@ -214,6 +236,7 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn enter(inner: &'a Inner, request_id: String, tell: oneshot::Sender<Told>) -> Self {
         inner.waiting().insert(request_id.clone(), tell);
+        inner.metrics.wait();
         Waiting { inner, request_id }
     }
 }
@@ -221,6 +244,18 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.inner.waiting().remove(&self.request_id);
+        self.inner.metrics.end_wait();
+    }
+}
+
+fn counted(sent: &Result<Sent, NotSent>) -> CommandResult {
+    match sent {
+        Ok(Sent::Told(told)) if told.outcome.replayed => CommandResult::Replayed,
+        Ok(Sent::Told(told)) if told.outcome.state == CommandState::Succeeded => CommandResult::Succeeded,
+        Ok(Sent::Told(_)) => CommandResult::Rejected,
+        Ok(Sent::Pending) => CommandResult::Pending,
+        Err(NotSent::Unconfirmed(_)) => CommandResult::Unconfirmed,
+        Err(NotSent::NotReady | NotSent::Overloaded { .. } | NotSent::TooLarge(_) | NotSent::Faulty(_)) => CommandResult::Refused,
     }
 }
 

@@ -12,6 +12,7 @@
 //! are gone with the next scrape. `docs/metrics.md` says what is normal.
 
 mod activity;
+mod commands;
 mod consumer;
 mod http;
 mod lag;
@@ -25,6 +26,7 @@ mod stores;
 mod task;
 
 pub use activity::{Activities, Activity, ThreadActivity};
+pub use commands::{CommandMetrics, CommandResult};
 pub use consumer::ConsumerMetrics;
 pub use http::HttpMetrics;
 pub use lag::LagRow;
@@ -78,6 +80,8 @@ pub struct Groups {
     pub restore: RestoreMetrics,
     /// Reads of views.
     pub queries: QueryMetrics,
+    /// Commands.
+    pub commands: CommandMetrics,
     /// HTTP.
     pub http: HttpMetrics,
     registry: Registry,
@@ -114,6 +118,7 @@ impl Metrics {
             stores: StoreMetrics::new(&on),
             restore: RestoreMetrics::new(&on, clock.clone()),
             queries: QueryMetrics::new(&on),
+            commands: CommandMetrics::new(&on),
             http: HttpMetrics::new(&on),
             watched: status::register(&on, clock),
             registry: registry.clone(),

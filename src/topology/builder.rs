@@ -1,6 +1,7 @@
 //! The builder: declares parts, collects faults, checks all at the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::{TopologyErrors, TopologyFault};
 use super::handles::{Index, Partial, Sink, Store, Stream};
@@ -34,6 +35,11 @@ impl TopologyBuilder {
             self.faults.push(TopologyFault::NoTopics { source_name: name.to_string() });
         }
         stream
+    }
+
+    /// When the application makes this topic (without prefix), its records are removed after so long. Others are kept for ever.
+    pub fn keep_records_for(&mut self, topic: &str, time: Duration) {
+        self.parts.kept.insert(TopicName::Declared(topic.into()), time);
     }
 
     /// Sends a stream through an internal topic, so that each record comes to the task that its key belongs to. What follows is a

@@ -1,7 +1,9 @@
 //! The parts of a topology with their types erased.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::wiring::{Uses, Wiring};
 use crate::codec::{Codec, CodecError};
@@ -126,6 +128,8 @@ pub(crate) struct Parts {
     pub nodes: Vec<NodeDef>,
     pub stores: Vec<StoreDef>,
     pub subtopologies: Vec<SubTopology>,
+    /// How long records of some topics are kept, by their names.
+    pub kept: BTreeMap<TopicName, Duration>,
 }
 
 impl Parts {

@@ -69,6 +69,8 @@ pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
 fn write_side(b: &mut TopologyBuilder, events: Stream<OrderId, Event>, orders: Store<OrderId, Order>) -> Store<String, KnownCommand> {
     let commands = b.source::<OrderId, CommandRecord<OrderCommand>>("commands", &[COMMAND_TOPIC], Text, CommandJson);
     let handler = command::handler(b, "order", OrderAggregate::default(), CommandTopology::new(commands, events, orders, EventJson));
+    // Commands that waited longer are late, and outcomes are not kept longer.
+    [COMMAND_TOPIC, RESULT_TOPIC].into_iter().for_each(|topic| b.keep_records_for(topic, OUTCOMES_KEPT));
     let axis = |event: &Event| usize::from(event.axis() == Axis::Payment);
     let [orders, payments] = b.split("by-topic", handler.events, ["new-order-events", "new-payment-events"], axis);
     b.sink("order-events", orders, Axis::Order.topic(), Text, EventJson);

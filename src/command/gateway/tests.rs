@@ -4,7 +4,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::command::{Actor, CommandState, Rejection};
+use crate::command::{Actor, Rejection};
+use crate::metrics::{Metrics, Versions};
 use crate::ports::{Delivery, PortError};
 use crate::record::{Header, Offset};
 
@@ -53,7 +54,8 @@ impl CommandData for Ask {
 
 fn gateway(mode: Mode, waiting: usize) -> (Commands, Arc<Log>) {
     let clock = Arc::new(ManualClock::at(Timestamp(1_772_323_200_250)));
-    let commands = Commands::new("results", |topic| format!("p-{topic}"), GatewayLimits { waiting }, clock);
+    let metrics = Metrics::new(Versions { librdkafka: "", rocksdb: "" }, clock.clone());
+    let commands = Commands::new("results", |topic| format!("p-{topic}"), GatewayLimits { waiting }, metrics.commands.clone(), clock);
     let log = Arc::new(Log { mode, ..Log::default() });
     commands.open(log.clone());
     commands.set_following(true);

@@ -1,6 +1,7 @@
 //! Which topics are needed, and what is wrong with those that were found. Asks nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::{TopicFault, TopicSettings};
 use crate::ports::{NewTopic, TopicInfo};
@@ -10,6 +11,8 @@ use crate::topology::{Names, SubTopology, Topology};
 /// What we write keeps the time of what it was made from, and one record from the future must not stop its topic. Brokers from 4.0 on
 /// refuse such times unless this is set.
 const ANY_TIME: (&str, &str) = ("message.timestamp.after.max.ms", "9223372036854775807");
+
+const RETENTION: &str = "retention.ms";
 
 /// What a topic is for: how it must be, and how it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +37,14 @@ impl TopicRole {
     /// Topic settings of one that is made.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            TopicRole::Source => &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
-            TopicRole::Sink => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ANY_TIME],
-            TopicRole::Repartition => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("segment.bytes", "52428800"), ANY_TIME],
+            TopicRole::Source => &[("cleanup.policy", "delete"), (RETENTION, "-1")],
+            TopicRole::Sink => &[("cleanup.policy", "delete"), (RETENTION, "-1"), ANY_TIME],
+            TopicRole::Repartition => &[("cleanup.policy", "delete"), (RETENTION, "-1"), ("segment.bytes", "52428800"), ANY_TIME],
             // By size: a dead letter keeps the time of its record, and an old one would be removed as soon as it is written.
-            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "1073741824"), ANY_TIME],
+            TopicRole::DeadLetters => &[("cleanup.policy", "delete"), (RETENTION, "-1"), ("retention.bytes", "1073741824"), ANY_TIME],
             TopicRole::Changelog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "67108864")],
             TopicRole::TaskLog => &[("cleanup.policy", "compact"), ("min.compaction.lag.ms", "600000"), ("segment.bytes", "16777216")],
-            TopicRole::Members => &[("cleanup.policy", "compact,delete"), ("retention.ms", "86400000"), ("segment.bytes", "1048576")],
+            TopicRole::Members => &[("cleanup.policy", "compact,delete"), (RETENTION, "86400000"), ("segment.bytes", "1048576")],
         }
     }
 
@@ -73,6 +76,8 @@ pub struct TopicNeeded {
     pub role: TopicRole,
     /// Which sub-topology it belongs to; empty for those of the whole application.
     pub subtopology: String,
+    /// How long records are kept in one that is made, unless that follows from its role.
+    pub kept: Option<Duration>,
 }
 
 /// All topics that a topology needs.
@@ -109,22 +114,23 @@ impl TopicsNeeded {
     pub fn of(topology: &Topology, names: &Names, settings: &TopicSettings) -> Self {
         let mut topics = Vec::new();
         for subtopology in topology.subtopologies() {
-            let mut need = |role, name| topics.push(TopicNeeded { name, role, subtopology: subtopology.name.to_string() });
+            let kept = |topic| topology.parts().kept.get(topic).copied();
+            let mut need = |role, name, kept| topics.push(TopicNeeded { name, role, subtopology: subtopology.name.to_string(), kept });
             for (topic, _) in &subtopology.topics {
                 let role = if is_declared(topic) { TopicRole::Source } else { TopicRole::Repartition };
-                need(role, names.full(topic));
+                need(role, names.full(topic), kept(topic));
                 if settings.dead_letters {
-                    need(TopicRole::DeadLetters, Names::dead_letters(&names.full(topic)));
+                    need(TopicRole::DeadLetters, Names::dead_letters(&names.full(topic)), None);
                 }
             }
             for store in &subtopology.stores {
-                need(TopicRole::Changelog, names.changelog(&topology.parts().stores[store.0].name));
+                need(TopicRole::Changelog, names.changelog(&topology.parts().stores[store.0].name), None);
             }
             let sinks = topology.sink_topics(subtopology);
-            sinks.iter().filter(|topic| is_declared(topic)).for_each(|topic| need(TopicRole::Sink, names.full(topic)));
+            sinks.iter().filter(|topic| is_declared(topic)).for_each(|topic| need(TopicRole::Sink, names.full(topic), kept(topic)));
         }
-        topics.push(TopicNeeded { name: names.task_log(), role: TopicRole::TaskLog, subtopology: String::new() });
-        topics.push(TopicNeeded { name: names.members(), role: TopicRole::Members, subtopology: String::new() });
+        topics.push(TopicNeeded { name: names.task_log(), role: TopicRole::TaskLog, subtopology: String::new(), kept: None });
+        topics.push(TopicNeeded { name: names.members(), role: TopicRole::Members, subtopology: String::new(), kept: None });
         let reader = |subtopology: &SubTopology| Reader {
             name: subtopology.name.to_string(),
             reads_sources: subtopology.topics.iter().any(|(topic, _)| is_declared(topic)),
@@ -239,18 +245,28 @@ impl Inspector<'_> {
             return;
         }
         self.planned.insert(topic.name.clone(), partitions);
-        let settings = topic.role.settings();
+        let mut settings: Vec<(&str, String)> = topic.role.settings().iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        if let Some(kept) = topic.kept
+            && let Some((_, retention)) = settings.iter_mut().find(|(name, _)| *name == RETENTION)
+        {
+            *retention = kept.as_millis().to_string();
+        }
+        // Of a topic that is read and written, the reader makes the plan.
+        let is_written = self.needed.topics.iter().any(|other| other.name == topic.name && other.role == TopicRole::Sink);
+        if is_written && settings.iter().all(|(name, _)| *name != ANY_TIME.0) {
+            settings.push((ANY_TIME.0, ANY_TIME.1.to_owned()));
+        }
         if self.needed.settings.create {
             self.inspection.missing.push(NewTopic {
                 name: topic.name.clone(),
                 partitions,
                 replication_factor: self.needed.settings.replication_factor,
-                settings: settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+                settings: settings.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
             });
         } else {
-            let policy = settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, policy)| policy);
+            let policy = settings.iter().find(|(name, _)| *name == "cleanup.policy").map_or("", |(_, policy)| policy).to_string();
             let topic = topic.name.clone();
-            self.inspection.faults.push(TopicFault::Missing { topic, partitions, cleanup_policy: policy.to_string() });
+            self.inspection.faults.push(TopicFault::Missing { topic, partitions, cleanup_policy: policy });
         }
     }
 }

@@ -21,6 +21,7 @@ fn topology() -> Topology {
         w.output(changed);
         pass
     });
+    b.keep_records_for("totals", std::time::Duration::from_secs(60));
     b.sink("totals", changed, "totals", Text, Text);
     let totals = b.source::<String, String>("read", &["totals"], Text, Text);
     b.each("print", totals, move |_| pass);
@@ -71,6 +72,9 @@ fn in_an_empty_cluster_every_topic_is_planned_once() {
     assert_eq!(inspection.partitions, [("words".to_string(), 4), ("read".to_string(), 4)].into());
     let setting = |at: usize, name: &str| inspection.missing[at].settings.iter().find(|(known, _)| known == name).map(|(_, v)| v.as_str());
     assert_eq!((setting(0, "cleanup.policy"), setting(0, "retention.ms")), (Some("delete"), Some("-1")));
+    assert_eq!(setting(2, "retention.ms"), Some("60000"), "as was declared");
+    let any_time = "message.timestamp.after.max.ms";
+    assert_eq!((setting(0, any_time), setting(2, any_time)), (None, Some("9223372036854775807")), "that of a topic which is written too");
     assert_eq!((setting(3, "retention.bytes"), setting(5, "cleanup.policy")), (Some("1073741824"), Some("compact")));
     assert_eq!(inspection.missing[0].replication_factor, Some(1));
 }
