@@ -57,4 +57,4 @@ pub use processor::{
 pub use query::{After, Answer, ConsistencyToken, Page, QueryError, Read, Scope, Slice, Views};
 pub use record::{Data, Header, Headers, Offset, Position, Record, Timestamp};
 pub use state::{Change, Direction, KeyValueStore, StoreError};
-pub use topology::{Index, Keyed, Partial, Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};
+pub use topology::{CommitPace, Index, Keyed, Partial, Sink, Store, Stream, Topology, TopologyBuilder, TopologyErrors, Wiring};

@@ -9,7 +9,7 @@ use super::{CommandState, Outcome, POSITION_HEADER};
 use crate::codec::{self, CodecError, StoreValue};
 use crate::processor::{ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, PunctuationType};
 use crate::record::{Record, Timestamp};
-use crate::topology::{Store, Stream, TopologyBuilder};
+use crate::topology::{CommitPace, Store, Stream, TopologyBuilder};
 
 /// What is known of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ impl Timed for KnownCommand {
 /// Declares a store of outcomes by command id, from a source of the topic of results. Rows are kept for so long, by stream time.
 pub fn outcomes(b: &mut TopologyBuilder, name: &str, results: Stream<String, Outcome>, keep: Duration) -> Store<String, KnownCommand> {
     let store = b.store::<String, KnownCommand>(name, results);
+    // Nobody waits for these: who waits for an outcome reads the topic.
+    b.commit(results, CommitPace::Relaxed);
     let by_time = b.index(store, "by-time", |_, row| Some(row.time()));
     b.processor(name, results, move |w| {
         w.every(EXPIRY_INTERVAL, PunctuationType::StreamTime);

@@ -19,7 +19,7 @@ use super::{Aggregate, CommandLimits, CommandRecord, Outcome, SeenCommand};
 use crate::codec::Codec;
 use crate::processor::PunctuationType;
 use crate::record::Timestamp;
-use crate::topology::{Store, Stream, TopologyBuilder};
+use crate::topology::{CommitPace, Store, Stream, TopologyBuilder};
 
 /// What a handler reads, and its bounds. The topics of both sources have the same keys and the same number of partitions, and the events
 /// that it gives go to topics that are read here.
@@ -74,6 +74,7 @@ pub fn handler<A: Aggregate>(b: &mut TopologyBuilder, name: &str, aggregate: A, 
     let CommandTopology { commands, events, states, codec, limits, seen_store } = parts;
     let aggregate = Arc::new(aggregate);
     b.co_partition(states, commands);
+    b.commit(commands, CommitPace::AtOnce);
     let unread = b.store::<A::Id, UnreadEvents>(&format!("{name}-unread"), events);
     b.co_partition(unread, commands);
     let seen = b.store_by::<(A::Id, String), SeenCommand, _>(seen_store, commands, |(id, _)| id.clone());

@@ -6,7 +6,7 @@ use crate::ports::ClusterFacts;
 use crate::processor::ProcessorError;
 use crate::record::{TopicName, TopicPartition, partition_for};
 use crate::state::{Column, IndexDef, Origin, RowIndexer};
-use crate::topology::{Names, TaskId, Topology};
+use crate::topology::{CommitPace, Names, TaskId, Topology};
 
 /// A source partition of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct PlannedSource {
     pub(crate) keyed: bool,
     /// Whether this task commits the topic's offsets for lag tools: the first sub-topology that reads a topic does.
     pub reports_offsets: bool,
+    /// How soon is committed what its records led to.
+    pub pace: CommitPace,
 }
 
 impl PlannedSource {
@@ -97,6 +99,7 @@ impl TaskPlan {
                 partition: TopicPartition::new(names.full(topic), id.partition),
                 partitions,
                 source: *source,
+                pace: parts.sources[*source].pace,
                 reports_offsets: topology.reader_of(topic).is_some_and(|first| first.name == subtopology.name),
                 keyed: parts.stores.iter().any(|store| store.keyed_by().any(|by| by == parts.sources[*source].edge)),
             })

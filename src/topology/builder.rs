@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::{TopologyErrors, TopologyFault};
 use super::handles::{Index, Partial, Sink, Store, Stream};
-use super::parts::{EdgeDef, NodeDef, NodeKind, PartitionKey, Parts, SinkCodecs, SourceDef, StoreDef};
+use super::parts::{CommitPace, EdgeDef, NodeDef, NodeKind, PartitionKey, Parts, SinkCodecs, SourceDef, StoreDef};
 use super::wiring::{Uses, Wiring};
 use super::{Topology, validate};
 use crate::codec::{Codec, KeyCodec, StoreKey, StoreValue};
@@ -35,6 +35,14 @@ impl TopologyBuilder {
             self.faults.push(TopologyFault::NoTopics { source_name: name.to_string() });
         }
         stream
+    }
+
+    /// How soon is committed what the records of a source lead to; [`CommitPace::Soon`] unless it is told.
+    pub fn commit<K: Data, V: Data>(&mut self, source: Stream<K, V>, pace: CommitPace) {
+        match self.parts.sources.iter_mut().find(|definition| definition.edge == source.edge) {
+            Some(definition) => definition.pace = pace,
+            None => self.faults.push(TopologyFault::ForeignHandle { node: "commit".to_string() }),
+        }
     }
 
     /// When the application makes this topic (without prefix), its records are removed after so long. Others are kept for ever.
@@ -70,6 +78,7 @@ impl TopologyBuilder {
             name: name.to_string(),
             topics,
             edge,
+            pace: CommitPace::default(),
             node: Arc::new(SourceNode::new(edge, key.clone(), value)),
             key_codec: Arc::new(key),
         });

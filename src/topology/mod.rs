@@ -25,6 +25,7 @@ pub use describe::{TopologyFormat, UnknownFormat};
 pub use error::{TopologyErrors, TopologyFault};
 pub use handles::{Index, Keyed, Partial, Sink, Store, Stream};
 pub use names::{Names, TaskId};
+pub use parts::CommitPace;
 pub(crate) use parts::{NodeKind, PartitionKey, SinkCodecs, StoreDef, SubTopology};
 pub use wiring::Wiring;
 

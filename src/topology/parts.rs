@@ -11,11 +11,24 @@ use crate::processor::{EdgeId, ErasedNode, ErasedSource, StoreId};
 use crate::record::TopicName;
 use crate::state::{IndexDef, StoreType};
 
+/// How soon is committed what the records of a source led to, once there is nothing more to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CommitPace {
+    /// At once: somebody waits for it.
+    AtOnce,
+    /// When `processing.commit_min_interval_ms` are over since the last commit.
+    #[default]
+    Soon,
+    /// With the next commit for other records, or after `processing.commit_interval_ms`.
+    Relaxed,
+}
+
 /// A source.
 pub(crate) struct SourceDef {
     pub name: String,
     pub topics: Vec<TopicName>,
     pub edge: EdgeId,
+    pub pace: CommitPace,
     pub node: Arc<dyn ErasedSource>,
     /// The `Arc<dyn Codec<K>>` of the keys: it decides the partitions of stores.
     pub key_codec: Arc<dyn Any + Send + Sync>,

@@ -8,6 +8,8 @@
 //! Outputs go out as each record is done, so the first flush is theirs too. Records that are held to tell where those came to lie
 //! (positioned sinks) go with the markers: they cost no round trip of their own.
 
+use std::time::Duration;
+
 use super::active_task::Slot;
 use super::patience::{Answered, Patience};
 use super::stream_thread::StreamThread;
@@ -17,6 +19,7 @@ use crate::ports::{Delivered, Generation, PortError, PortErrorClass, ThreadPorts
 use crate::record::{Headers, Offset, OutputRecord, TopicPartition};
 use crate::state::{Marker, TaskPosition};
 use crate::task::{Prepared, TaskError};
+use crate::topology::CommitPace;
 
 /// So often in a row a database may refuse a committed batch.
 const MAX_APPLY_FAILURES: usize = 3;
@@ -31,14 +34,27 @@ pub(super) struct Part {
 impl<P: ThreadPorts> StreamThread<P> {
     /// Commits when it is time.
     pub(super) fn maybe_commit(&mut self, processed: usize) -> Result<(), ThreadError> {
-        let Some(began) = self.transaction else { return Ok(()) };
+        let Some(began) = self.transaction else {
+            self.pace = CommitPace::Relaxed;
+            return Ok(());
+        };
         let (now, settings) = (self.now(), &self.parts.settings);
-        let dry = processed == 0 && now >= self.last_commit + settings.commit_min_interval;
+        let dry = processed == 0 && now >= self.commit_due(began);
         let dirty_rows: usize = self.slots.values_mut().filter_map(Slot::active_mut).map(|active| active.task.dirty_rows()).sum();
         if dry || now >= began + settings.commit_interval || dirty_rows >= settings.max_dirty_rows || self.stopping() {
             self.commit()?;
         }
         Ok(())
+    }
+
+    /// When a transaction is committed if nothing more is there to process.
+    pub(super) fn commit_due(&self, began: Duration) -> Duration {
+        let settings = &self.parts.settings;
+        match self.pace {
+            CommitPace::AtOnce => Duration::ZERO,
+            CommitPace::Soon => self.last_commit + settings.commit_min_interval,
+            CommitPace::Relaxed => began + settings.commit_interval,
+        }
     }
 
     fn commit(&mut self) -> Result<(), ThreadError> {
@@ -88,6 +104,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         self.parts.metrics.consumer.commits.with_label_values(&["committed"]).inc();
         self.transaction = None;
         self.last_commit = self.now();
+        self.pace = CommitPace::Relaxed;
         self.last_membership_poll = None;
     }
 

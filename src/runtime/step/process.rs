@@ -11,7 +11,7 @@ use crate::ports::{InputMessage as _, PortError, ThreadPorts, TransactionalProdu
 use crate::processor::{Emitted, ProcessorError};
 use crate::record::{Header, OutputRecord};
 use crate::task::{Dropped, InputRecord, Output, OutputBuffer, Processed, TaskError};
-use crate::topology::TaskId;
+use crate::topology::{CommitPace, TaskId};
 
 /// What ended a row of records that were done.
 enum Pause<M> {
@@ -101,6 +101,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                     if let Err(error) = sent {
                         return Pause::NotSent(error);
                     }
+                    self.pace = self.pace.min(active.task.plan().sources[source].pace);
                     *processed += 1;
                 }
                 Ok(Processed::Poisoned(cause)) => return Pause::Poisoned { source, message, cause },
@@ -141,6 +142,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     }
 
     pub(super) fn begin_if_needed(&mut self) -> Result<(), PortError> {
+        self.pace = self.pace.min(CommitPace::Soon);
         self.parts.begin(&mut self.transaction)
     }
 

@@ -18,7 +18,7 @@ use crate::ports::{ClusterFacts, DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TokenTable};
 use crate::task::{OutputBuffer, Readiness, Task, TaskPlan};
-use crate::topology::{Names, Topology};
+use crate::topology::{CommitPace, Names, Topology};
 
 /// How a thread works.
 #[derive(Clone, Debug)]
@@ -155,6 +155,8 @@ pub struct StreamThread<P: ThreadPorts> {
     /// When the open transaction began.
     pub(super) transaction: Option<Duration>,
     pub(super) last_commit: Duration,
+    /// The most pressing of all that is in the transaction.
+    pub(super) pace: CommitPace,
     /// `None`: poll at the next chance.
     pub(super) last_membership_poll: Option<Duration>,
     /// When producers were replaced because they failed, for the last five minutes.
@@ -193,6 +195,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             settle_until: None,
             transaction: None,
             last_commit: parts.clock.monotonic(),
+            pace: CommitPace::Relaxed,
             last_membership_poll: None,
             producer_failures: Recent::default(),
             apply_failures: 0,
@@ -375,7 +378,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Until something must be done though nothing comes: a commit, or the end of the time for which a task lets its records wait.
     fn wait_for_records(&self) -> Step {
-        let commit = self.transaction.map(|_| self.last_commit + self.parts.settings.commit_min_interval);
+        let commit = self.transaction.map(|began| self.commit_due(began));
         let mut due = commit.unwrap_or(Duration::MAX);
         for active in self.slots.values().filter_map(Slot::active) {
             match active.group.readiness() {
