@@ -1,10 +1,10 @@
 //! Where commands come in: written to their topic, and answered when their outcome is in the log.
 //!
 //! ```text
-//!  request ─► Commands::send ─┬─► "pending", into the topic of results
-//!                │            └─► the command, into its topic ─► whoever has the task decides
-//!                ▼ waits, no thread                                        │
-//!          table of who waits ◄── deliver ◄── follower ◄── outcome, into the topic of results
+//!  request ─► Commands::send ───► the command, into its topic ─► whoever has the task decides
+//!                │ waits, no thread                                        │
+//!                ▼                                                         ▼
+//!          table of who waits ◄── deliver ◄── follower ◄── outcome, into the topic of results ◄── "pending", if it did not come in time
 //! ```
 //!
 //! The outcome is read back from the log, so it makes no difference which instance decides, nor whether the task moves meanwhile. What does
@@ -24,6 +24,10 @@ use crate::codec::{Codec as _, Json};
 use crate::metrics::{CommandMetrics, CommandResult};
 use crate::ports::{FollowedRecord, PortErrorClass, RecordSender};
 use crate::record::{Headers, OutputRecord, Timestamp};
+
+/// So long it may take to note that a command is pending. Without that note its sender is told the same, and finds nothing under its id
+/// until the outcome is there.
+const NOTE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The header of an outcome that tells where its events came to lie.
 pub const POSITION_HEADER: &str = "position";
@@ -195,20 +199,30 @@ impl Commands {
         let pending = Json.encode(&Outcome::pending(command_id.as_str(), key, now)).map_err(faulty)?;
         let (tell, mut told) = oneshot::channel();
         let _waiting = Waiting::enter(inner, request_id, tell);
-        // Beside each other: the store of outcomes takes a pending one that comes late for what it is.
-        let results = deliver(&**sender, &inner.results, &command_id, pending.as_deref());
-        let commands = deliver(&**sender, &(inner.prefix)(topic), key, value.as_deref());
-        let written = async { tokio::try_join!(results, commands).map(|_| ()) };
+        let written = deliver(&**sender, &(inner.prefix)(topic), key, value.as_deref());
         tokio::select! {
             biased;
             Ok(told) = &mut told => return Ok(Sent::Told(Box::new(told))),
             written = written => written?,
         }
-        match tokio::time::timeout(wait, told).await {
-            Ok(Ok(told)) => Ok(Sent::Told(Box::new(told))),
+        match tokio::time::timeout(wait, &mut told).await {
+            Ok(Ok(told)) => return Ok(Sent::Told(Box::new(told))),
             // Nobody tells any more: the instance ends.
-            Ok(Err(_)) | Err(_) => Ok(Sent::Pending),
+            Ok(Err(_)) => return Ok(Sent::Pending),
+            Err(_) => {}
         }
+        // Whoever is sent away must find something under the id. The store of outcomes takes a note that comes late for what it is.
+        let noted = deliver(&**sender, &inner.results, &command_id, pending.as_deref());
+        tokio::select! {
+            biased;
+            Ok(told) = &mut told => return Ok(Sent::Told(Box::new(told))),
+            noted = tokio::time::timeout(NOTE_WITHIN, noted) => {
+                if let Ok(Err(error)) = noted {
+                    tracing::warn!(%error, command_id, "a command that waits could not be noted");
+                }
+            }
+        }
+        Ok(Sent::Pending)
     }
 
     /// Hands an outcome to whoever waits for it here.
