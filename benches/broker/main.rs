@@ -15,18 +15,17 @@ mod embedded;
 mod listening;
 #[path = "../process/proc.rs"]
 mod proc;
+mod topics;
 
 use std::time::{Duration, Instant};
 
 use embedded::Embedded;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
+use topics::{client, create};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -79,23 +78,6 @@ fn transactions_row(address: &str, what: &str) -> Fallible<()> {
     times.sort_unstable();
     let ms = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
     println!("| {what}: p50, p99 | {:.2} ms, {:.2} ms |", ms(0.5), ms(0.99));
-    Ok(())
-}
-
-fn client(address: &str, settings: &[(&str, &str)]) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address);
-    settings.iter().for_each(|(name, value)| _ = config.set(*name, *value));
-    config
-}
-
-fn create(address: &str, topic: &str, partitions: i32) -> Fallible<()> {
-    let admin: AdminClient<DefaultClientContext> = client(address, &[]).create()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let topics = [NewTopic::new(topic, partitions, TopicReplication::Fixed(1))];
-    for result in runtime.block_on(admin.create_topics(&topics, &AdminOptions::new()))? {
-        result.map_err(|(topic, code)| format!("{topic} cannot be made: {code}"))?;
-    }
     Ok(())
 }
 

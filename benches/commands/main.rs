@@ -18,13 +18,14 @@ mod embedded;
 mod instance;
 #[path = "../../tests/conformance/listening.rs"]
 mod listening;
+#[path = "../broker/topics.rs"]
+mod topics;
 
 use std::time::{Duration, Instant};
 
 use client::{Load, Pace, quantile};
 use embedded::Embedded;
 use instance::{Fallible, Instance, Setup, proc};
-use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 /// 20 a second.
@@ -94,13 +95,11 @@ fn report_others(what: &str, load: &Load) {
 
 /// Transactions of one record, 20 a second; in rising order.
 fn transactions(setup: &Setup) -> Fallible<Vec<Duration>> {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &setup.servers)
-        .set("transactional.id", format!("{}bare", setup.prefix))
-        .set("linger.ms", "0")
-        .create()?;
+    let topic = format!("{}bare", setup.prefix);
+    topics::create(&setup.servers, &topic, 1)?;
+    let producer: BaseProducer = topics::client(&setup.servers, &[("transactional.id", &topic), ("linger.ms", "0")]).create()?;
     producer.init_transactions(GIVE_UP)?;
-    let (topic, began, mut times) = (format!("{}bare", setup.prefix), Instant::now(), Vec::new());
+    let (began, mut times) = (Instant::now(), Vec::new());
     while began.elapsed() < PACED {
         let started = Instant::now();
         producer.begin_transaction()?;
@@ -113,7 +112,7 @@ fn transactions(setup: &Setup) -> Fallible<Vec<Duration>> {
         times.push(started.elapsed());
         std::thread::sleep(PACE.saturating_sub(started.elapsed()));
     }
-    // The first makes the topic.
+    // With the first, clients find their way.
     times.remove(0);
     times.sort_unstable();
     Ok(times)
