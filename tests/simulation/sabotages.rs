@@ -4,8 +4,8 @@ use super::rules::Rule;
 use super::run_seed;
 use crate::faults::Sabotage;
 
-/// A rule that is broken on purpose must be found within so many seeds.
-const SEEDS: u64 = 300;
+/// A rule that is broken on purpose must be found within so many seeds. The rarest need a hundred or two.
+pub(super) const SEEDS: u64 = 3_000;
 
 /// Which rule finds which sabotage, judging alone.
 const FINDS: &[(Rule, Sabotage)] = &[
