@@ -14,7 +14,7 @@ use super::instance::{Instance, refusals};
 use super::restore_report::{Terminal, report};
 use crate::clock::SystemClock;
 use crate::command::Commands;
-use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes};
+use crate::http::{DiskCheck, Engine, Routes, Server, ServerSettings, TopologyText, engine_routes, with_document};
 use crate::query::Views;
 use crate::runtime::InstanceState;
 use crate::topology::{Topology, TopologyFormat};
@@ -83,6 +83,7 @@ async fn serve(
         disk: DiskCheck::new(move || probe_disk(&state_dir)),
     };
     let routes = routes(instance.views.clone(), instance.commands.clone()).and(engine_routes(engine));
+    let routes = with_document(routes, &config.application.id);
     tracing::info!(%address, url = config.http.advertised_url(address), "HTTP listens");
 
     let running = Running::new(config.http.advertised_url(address), config.clone(), &terminal);

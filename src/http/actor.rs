@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use warp::http::HeaderMap;
 
-use super::{Problem, one_header};
+use super::{Operation, Parameter, Problem, one_header};
 use crate::command::Actor;
 
 /// The role that may act on what belongs to others.
@@ -43,6 +44,15 @@ impl ActorRule {
         let lines = headers.get_all(&*self.role_header).iter().filter_map(|value| value.to_str().ok());
         let operator = lines.flat_map(|line| line.split(',')).any(|role| role.trim() == OPERATOR);
         Ok(Some(Actor { id: id.to_owned(), operator }))
+    }
+
+    /// The description of a route that asks who acts.
+    pub fn described(&self, operation: Operation) -> Operation {
+        let value = json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"});
+        let actor = Parameter::header(&*self.header, "Who acts, as a gateway in front has found out.", value);
+        let role = "Roles of who acts, with commas between. `operator` may act on what belongs to others.";
+        let operation = operation.parameter(actor).parameter(Parameter::header(&*self.role_header, role, json!({"type": "string"})));
+        if self.required { operation.problem(401, &["actor-required"]) } else { operation }
     }
 }
 

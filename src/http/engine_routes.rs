@@ -15,7 +15,7 @@ use super::inspect_routes::inspect_routes;
 use super::members_route::MembersJson;
 use super::outputs::outputs_route;
 use super::readiness::{DiskCheck, checks};
-use super::{Problem, Query, Routes, query};
+use super::{Problem, Query, Routes, openapi, query};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::query::{InstanceId, Views};
@@ -56,16 +56,25 @@ pub struct TopologyText {
 
 /// `/livez`, `/readyz`, `/metrics`, `/v1/tasks`, `/v1/lag`, `/v1/members`, `/v1/topology`, how far outputs are, and the stores below `/v1/stores`.
 pub fn engine_routes(engine: Engine) -> Routes {
+    let formats: Vec<(&str, &str)> = engine.topology.iter().map(|topology| (topology.format, topology.content_type)).collect();
     Routes::new()
         .get("/livez", with(&engine, &[], |_, _| async { Ok(json(StatusCode::OK, &Live { live: true })) }))
+        .described(openapi::livez())
         .get("/readyz", with(&engine, &["verbose"], |engine, _| async move { Ok(readiness(&engine).await) }))
+        .described(openapi::readyz())
         .get("/metrics", with(&engine, &[], |engine, _| async move { Ok(text(METRICS_TYPE, engine.metrics.render())) }))
+        .described(openapi::metrics())
         .get("/v1/tasks", with(&engine, &["scope"], |engine, query| async move { local(&query, || tasks(&engine)) }))
+        .described(openapi::tasks())
         .get("/v1/lag", with(&engine, &["scope"], |engine, query| async move { local(&query, || lag(&engine)) }))
+        .described(openapi::lag())
         .get("/v1/members", with(&engine, &[], |engine, _| async move { Ok(members(&engine)) }))
+        .described(openapi::members())
         .get("/v1/topology", with(&engine, &["format"], |engine, query| async move { topology(&engine, &query) }))
+        .described(openapi::topology(&formats))
         .and(outputs_route(&engine.views))
         .and(inspect_routes(&engine.views))
+        .schemas(openapi::engine_schemas())
 }
 
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

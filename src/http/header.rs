@@ -25,3 +25,21 @@ pub fn one_header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h s
 pub fn header_fault(name: &str, detail: impl Into<String>) -> Problem {
     Problem::validation_failed("a header has faults").with_error(name, "invalid-value", detail)
 }
+
+/// Whether the value of `If-None-Match`, a list of entity tags, weak ones too, or `*`, names this one.
+pub fn names_tag(list: &str, tag: &str) -> bool {
+    list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_tag;
+
+    #[test]
+    fn a_known_tag_is_found_in_any_form() {
+        for list in [r#""1-0-0""#, r#"W/"1-0-0""#, r#""x", "1-0-0""#, "*"] {
+            assert!(names_tag(list, r#""1-0-0""#), "{list}");
+        }
+        assert!(!names_tag(r#""1-0-1", "2-0-0""#, r#""1-0-0""#));
+    }
+}

@@ -8,7 +8,7 @@ use warp::reply::Response;
 use warp::{Filter as _, Rejection};
 
 use super::engine_routes::{json as json_reply, local};
-use super::{Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
+use super::{Consistency, Problem, Query, Routes, consistency, openapi, param, query, with_freshness};
 use crate::query::{Item, ItemRange, ItemRow, ItemValue, Page, Scope, StoreInfo, Views};
 
 /// The rows of a page when no limit is given.
@@ -35,9 +35,13 @@ pub(super) fn inspect_routes(views: &Views) -> Routes {
     });
     Routes::new()
         .get("/v1/stores", stores)
+        .described(openapi::stores())
         .get("/v1/stores/{store}/items/{key}", item)
+        .described(openapi::item())
         .get("/v1/stores/{store}/items", items)
+        .described(openapi::items())
         .get("/v1/stores/{store}/owner/{key}", owner)
+        .described(openapi::owner())
 }
 
 /// A row of `/v1/stores`.

@@ -11,7 +11,7 @@ use warp::http::{Request, StatusCode, header};
 use warp::{Filter as _, Rejection};
 
 use super::engine_routes::json as json_reply;
-use super::{Consistency, Problem, Query, Routes, consistency, param, query};
+use super::{Consistency, Problem, Query, Routes, consistency, openapi, param, query};
 use crate::query::{PeerFault, PeerQuestion, Peers, Scope, Views};
 use crate::record::Position;
 
@@ -36,13 +36,17 @@ pub(super) fn outputs_route(views: &Views) -> Routes {
             Ok::<_, Rejection>(json_reply(StatusCode::OK, &OutputsJson { task, outputs: outputs.to_string() }))
         }
     });
-    Routes::new().get("/v1/tasks/{task}/outputs", outputs)
+    Routes::new().get("/v1/tasks/{task}/outputs", outputs).described(openapi::outputs())
 }
 
 /// Asks other instances by that route.
 pub fn peers() -> Peers {
     Peers::new(|question| {
         Box::pin(async move {
+            // A timer that is over already may still lose against a quick answer.
+            if question.wait.is_zero() {
+                return Err(PeerFault::Behind);
+            }
             let answer = tokio::time::timeout(question.wait, ask(&question)).await.unwrap_or(Err(PeerFault::Behind));
             answer.map_err(|fault| match fault {
                 PeerFault::Failed(detail) => PeerFault::Failed(format!("{} was asked: {detail}", question.url)),

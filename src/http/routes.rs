@@ -11,8 +11,11 @@ use warp::http::{Method, Request};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use serde_json::{Map, Value};
+
 use super::Problem;
 use super::body::WholeBody;
+use super::openapi::{About, Operation, assemble};
 use super::rejection::problem_of;
 use super::template::{Params, Template};
 
@@ -34,6 +37,8 @@ use super::template::{Params, Template};
 pub struct Routes {
     endpoints: Vec<Endpoint>,
     faults: Vec<String>,
+    about: Option<About>,
+    schemas: Map<String, Value>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -43,6 +48,7 @@ type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub(super) struct Endpoint {
     pub method: Method,
     pub template: Template,
+    pub operation: Option<Arc<Operation>>,
     call: Arc<dyn Fn(Request<WholeBody>) -> Answer + Send + Sync>,
 }
 
@@ -92,7 +98,46 @@ impl Routes {
             let answer = service.call(request);
             Box::pin(async move { answer.await.unwrap_or_else(|never: Infallible| match never {}) })
         };
-        self.endpoints.push(Endpoint { method, template, call: Arc::new(call) });
+        self.endpoints.push(Endpoint { method, template, operation: None, call: Arc::new(call) });
+        self
+    }
+
+    /// Describes the route that was declared last, for `/openapi.json`.
+    pub fn described(mut self, operation: Operation) -> Self {
+        match self.endpoints.last_mut() {
+            Some(endpoint) if endpoint.operation.is_none() => endpoint.operation = Some(Arc::new(operation)),
+            Some(endpoint) => self.faults.push(format!("{} {} is described twice", endpoint.method, endpoint.template.text)),
+            None => self.faults.push("a description stands before the first route".to_owned()),
+        }
+        self
+    }
+
+    /// Schemas by their names, to which descriptions refer as `#/components/schemas/…`.
+    pub fn schemas(mut self, schemas: Map<String, Value>) -> Self {
+        self.schemas.extend(schemas);
+        self
+    }
+
+    /// Says what all of it is.
+    pub fn about(mut self, about: About) -> Self {
+        self.about = Some(about);
+        self
+    }
+
+    /// The routes that nobody has described, with their methods.
+    pub fn undescribed(&self) -> Vec<String> {
+        let bare = self.endpoints.iter().filter(|endpoint| endpoint.operation.is_none());
+        bare.map(|endpoint| format!("{} {}", endpoint.method, endpoint.template.text)).collect()
+    }
+
+    /// The OpenAPI document of these routes.
+    pub fn document(&self) -> Value {
+        assemble(self.about.as_ref(), &self.endpoints, &self.schemas)
+    }
+
+    /// Says what all of it is, unless somebody has.
+    pub(super) fn about_otherwise(mut self, about: About) -> Self {
+        self.about.get_or_insert(about);
         self
     }
 
@@ -100,19 +145,24 @@ impl Routes {
     pub fn and(mut self, other: Routes) -> Self {
         self.endpoints.extend(other.endpoints);
         self.faults.extend(other.faults);
+        self.schemas.extend(other.schemas);
+        self.about = self.about.or(other.about);
         self
     }
 
     /// Puts the routes in order of precedence.
     ///
     /// # Errors
-    /// Every template that cannot be read, and every route that is declared twice.
+    /// Every template that cannot be read, every route that is declared twice, and every description that does not fit its route.
     pub(super) fn table(self) -> Result<RouteTable, Vec<String>> {
-        let Routes { mut endpoints, mut faults } = self;
+        let Routes { mut endpoints, mut faults, .. } = self;
         for (at, endpoint) in endpoints.iter().enumerate() {
             let same = |other: &&Endpoint| other.method == endpoint.method && other.template.same_paths(&endpoint.template);
             if endpoints[..at].iter().any(|other| same(&other)) {
                 faults.push(format!("{} {} is declared twice", endpoint.method, endpoint.template.text));
+            }
+            if endpoint.operation.as_ref().is_some_and(|operation| !operation.path_names().eq(endpoint.template.names())) {
+                faults.push(format!("{} {} is described with other segments", endpoint.method, endpoint.template.text));
             }
         }
         endpoints.sort_by(|a, b| a.template.by_precedence(&b.template));

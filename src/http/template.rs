@@ -29,7 +29,8 @@ impl Template {
         names.windows(2).all(|pair| pair[0] != pair[1]).then_some(template)
     }
 
-    fn names(&self) -> impl Iterator<Item = &'static str> {
+    /// Of the named segments, in their order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Param(name) => Some(*name),
             Segment::Literal(_) => None,

@@ -43,7 +43,9 @@ async fn instance() -> Instance {
             .into(),
         disk,
     };
-    let running = Running::with_metrics(engine_routes(engine), quick(), metrics).await;
+    let routes = engine_routes(engine);
+    assert_eq!(routes.undescribed(), Vec::<String>::new());
+    let running = Running::with_metrics(routes, quick(), metrics).await;
     let client = Client::to(running.address).await;
     Instance { status, disk_is_full, running, client }
 }

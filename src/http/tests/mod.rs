@@ -6,6 +6,7 @@ mod consistency;
 mod engine;
 mod errors;
 mod inspect;
+mod openapi;
 mod running;
 
 use client::{Client, Reply};
