@@ -34,7 +34,12 @@ impl Currency {
 
     /// Whether ISO 4217 lists it as money of today. Events of others may hold any code; an order is placed only in one of these.
     pub fn is_listed(self) -> bool {
-        LISTED.split_ascii_whitespace().any(|code| code == self.as_str())
+        Self::listed().any(|code| code == self.as_str())
+    }
+
+    /// The codes that ISO 4217 lists.
+    pub fn listed() -> impl Iterator<Item = &'static str> {
+        LISTED.split_ascii_whitespace()
     }
 
     /// How many digits stand after the point of an amount in this currency (ISO 4217's minor unit); 2 where unknown.

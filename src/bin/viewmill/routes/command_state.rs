@@ -9,7 +9,7 @@ use warp::http::HeaderMap;
 use warp::reply::Response;
 
 use super::command_answer::set_token;
-use super::reply;
+use super::{reply, spec};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,7 +27,7 @@ struct Known {
 
 /// The route.
 pub fn routes(commands: Store<String, KnownCommand>, views: Views, actors: ActorRule) -> Routes {
-    let headers = warp::header::headers_cloned();
+    let (headers, operation) = (warp::header::headers_cloned(), spec::command(&actors));
     let by_id = param("id").and(query()).and(consistency()).and(headers).and_then(
         move |id: String, query: Query, wanted: Consistency, headers: HeaderMap| {
             let (views, actors) = (views.clone(), actors.clone());
@@ -39,7 +39,7 @@ pub fn routes(commands: Store<String, KnownCommand>, views: Views, actors: Actor
             }
         },
     );
-    Routes::new().get("/api/commands/{id}", by_id)
+    Routes::new().get("/api/commands/{id}", by_id).described(operation)
 }
 
 async fn one(views: &Views, commands: Store<String, KnownCommand>, id: &String, read: &Read) -> Result<Response, Problem> {

@@ -12,6 +12,7 @@ use warp::{Filter as _, Rejection};
 use super::command_answer::{self, Asked};
 use super::command_body::{self, Kind};
 use super::command_request::{self, CommandRequest};
+use super::spec;
 use crate::topology::COMMAND_TOPIC;
 
 /// The steps whose route says what they are.
@@ -46,17 +47,23 @@ pub fn routes(commands: Commands, views: Views, actors: ActorRule) -> Routes {
         query().and(warp::header::headers_cloned()).and(warp::body::bytes()).map(|query, headers, body| Given { query, headers, body });
     let create = gate.clone();
     let create = given.clone().and_then(move |given| create.clone().answer(Kind::Fixed("CREATE_ORDER"), None, given));
-    let mut routes = Routes::new().post("/api/orders", create);
+    let actors = gate.actors.clone();
+    let mut routes = Routes::new().post("/api/orders", create).described(spec::create(&actors));
     for (template, type_name) in STEPS {
         let gate = gate.clone();
         let step = param("id").and(given.clone());
-        routes = routes.post(template, step.and_then(move |id, given| gate.clone().answer(Kind::Fixed(type_name), Some(id), given)));
+        let step = step.and_then(move |id, given| gate.clone().answer(Kind::Fixed(type_name), Some(id), given));
+        routes = routes.post(template, step).described(spec::step(type_name, &actors));
     }
     let payments = gate.clone();
     let payments = param("id").and(given.clone()).and_then(move |id, given| payments.clone().answer(Kind::Payment, Some(id), given));
     let refunds = param("id").and(param("pid")).and(given);
     let refunds = refunds.and_then(move |id, payment, given| gate.clone().answer(Kind::Refund(payment), Some(id), given));
-    routes.post("/api/orders/{id}/payments", payments).post("/api/orders/{id}/payments/{pid}/refunds", refunds)
+    routes
+        .post("/api/orders/{id}/payments", payments)
+        .described(spec::payment(&actors))
+        .post("/api/orders/{id}/payments/{pid}/refunds", refunds)
+        .described(spec::refund(&actors))
 }
 
 impl Gate {

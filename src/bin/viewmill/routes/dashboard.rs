@@ -10,7 +10,7 @@ use warp::Filter as _;
 use warp::reply::Response;
 
 use super::parameters::Parameters;
-use super::reply;
+use super::{reply, spec};
 use crate::money::{Currency, MoneyError, Sum};
 use crate::views::ByStatus;
 use crate::views::stats::Stats;
@@ -49,7 +49,7 @@ pub fn routes(stats: Store<Currency, Stats, Partial>, views: Views) -> Routes {
         let views = views.clone();
         async move { dashboard(&views, stats, &query, &wanted).await.map_err(warp::Rejection::from) }
     });
-    Routes::new().get("/api/dashboard", dashboard)
+    Routes::new().get("/api/dashboard", dashboard).described(spec::dashboard())
 }
 
 async fn dashboard(

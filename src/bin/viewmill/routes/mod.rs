@@ -10,6 +10,7 @@ mod order;
 mod order_list;
 mod parameters;
 mod reply;
+mod spec;
 
 use viewmill::Views;
 use viewmill::command::Commands;
@@ -24,4 +25,6 @@ pub fn routes(handles: &OrderViews, views: Views, commands: Commands, actors: Ac
         .and(dashboard::routes(handles.stats, views.clone()))
         .and(command_state::routes(handles.commands, views.clone(), actors.clone()))
         .and(commands::routes(commands, views, actors))
+        .about(spec::about())
+        .schemas(spec::schemas())
 }

@@ -1,20 +1,20 @@
 //! `GET /api/orders/{id}`.
 
-use viewmill::http::{ActorRule, Consistency, Problem, Query, Routes, consistency, param, query, with_freshness};
+use viewmill::http::{ActorRule, Consistency, Problem, Query, Routes, consistency, names_tag, param, query, with_freshness};
 use viewmill::{Read, Scope, Store, Views};
 use warp::Filter as _;
 use warp::http::header::{ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH};
 use warp::http::{HeaderMap, HeaderValue};
 use warp::reply::Response;
 
-use super::reply;
+use super::{reply, spec};
 use crate::money::Language;
 use crate::order_id::OrderId;
 use crate::views::{Order, OrderJson, etag};
 
 /// The routes over the view `orders`.
 pub fn routes(orders: Store<OrderId, Order>, views: Views, actors: ActorRule) -> Routes {
-    let headers = warp::header::headers_cloned();
+    let (headers, operation) = (warp::header::headers_cloned(), spec::order(&actors));
     let by_id = param("id").and(query()).and(consistency()).and(headers).and_then(
         move |id: String, query: Query, wanted: Consistency, headers: HeaderMap| {
             let (views, actors) = (views.clone(), actors.clone());
@@ -25,7 +25,7 @@ pub fn routes(orders: Store<OrderId, Order>, views: Views, actors: ActorRule) ->
             }
         },
     );
-    Routes::new().get("/api/orders/{id}", by_id)
+    Routes::new().get("/api/orders/{id}", by_id).described(operation)
 }
 
 async fn one(
@@ -37,7 +37,7 @@ async fn one(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     // Where nobody has to say who they are, everybody sees everything.
-    let reader = if actors.is_required() { actors.actor(headers)? } else { None };
+    let reader = actors.actor(headers)?.filter(|_| actors.is_required());
     let may_see = |order: &&Order| reader.as_ref().is_none_or(|reader| reader.operator || reader.id == *order.user_id);
     let id = OrderId::from(id);
     let answer = views.get(orders, &id, read).await?;
@@ -52,7 +52,7 @@ async fn one(
 
 fn answer_with(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Result<Response, Problem> {
     let tag = etag(order);
-    let mut response = match known.is_some_and(|known| matches_tag(known, &tag)) {
+    let mut response = match known.is_some_and(|known| names_tag(known, &tag)) {
         true => reply::not_modified(),
         false => reply::json(&OrderJson::new(id.as_ref(), order, language))?,
     };
@@ -61,22 +61,4 @@ fn answer_with(order: &Order, id: &OrderId, language: Language, known: Option<&s
         response.headers_mut().insert(ETAG, tag);
     }
     Ok(response)
-}
-
-/// `If-None-Match`: a list of tags, weak ones too, or `*`.
-fn matches_tag(list: &str, tag: &str) -> bool {
-    list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches_tag;
-
-    #[test]
-    fn a_known_tag_is_found_in_any_form() {
-        for list in [r#""1-0-0""#, r#"W/"1-0-0""#, r#""x", "1-0-0""#, "*"] {
-            assert!(matches_tag(list, r#""1-0-0""#), "{list}");
-        }
-        assert!(!matches_tag(r#""1-0-1", "2-0-0""#, r#""1-0-0""#));
-    }
 }

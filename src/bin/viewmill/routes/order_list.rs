@@ -8,7 +8,7 @@ use warp::reply::Response;
 
 use super::dashboard::totals;
 use super::parameters::Parameters;
-use super::reply;
+use super::{reply, spec};
 use crate::money::Language;
 use crate::order_id::OrderId;
 use crate::topology::OrderViews;
@@ -35,7 +35,7 @@ pub fn routes(handles: OrderViews, views: Views) -> Routes {
         let views = views.clone();
         async move { list(&views, handles, &query, &wanted, language).await.map_err(warp::Rejection::from) }
     });
-    Routes::new().get("/api/orders", list)
+    Routes::new().get("/api/orders", list).described(spec::list())
 }
 
 async fn list(
