@@ -12,6 +12,7 @@ mod harness;
 mod lists;
 mod members;
 mod metrics;
+mod openapi;
 mod own_writes;
 mod poison;
 mod ports;
