@@ -151,7 +151,7 @@ def fuzz(url: str, examples: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
-    parser.add_argument("--max-examples", type=int, default=10)
+    parser.add_argument("--max-examples", type=int, default=6)
     parser.add_argument("what", choices=["examples", "fuzz"])
     # Every script is told where the topics are.
     parser.add_argument("--bootstrap")
