@@ -17,6 +17,7 @@ use super::members_thread::MembersThread;
 use super::not_ready::NotReady;
 use super::open_ahead::open_ahead;
 use super::outcomes_thread::OutcomesThread;
+use super::records_thread::RecordsThread;
 use super::topic_watch::{TopicWatch, keyed_sources};
 use crate::clock::{Clock, SystemClock};
 use crate::command::{Commands, GatewayLimits};
@@ -79,6 +80,7 @@ pub struct Instance {
     threads: Arc<Mutex<Option<Threads>>>,
     members_thread: Arc<Mutex<Option<MembersThread>>>,
     outcomes_thread: Arc<Mutex<Option<OutcomesThread>>>,
+    records_thread: RecordsThread,
     connector: JoinHandle<()>,
     fenced: Arc<AtomicBool>,
     directory: StateDirectory,
@@ -113,7 +115,8 @@ impl Instance {
         let id = InstanceId(instance_id.as_str().into());
         let members = Members::new(identity(config, id.clone(), http), registry.clone(), clock.clone());
         let views = Views::new(topology.clone(), names.clone(), registry.clone(), lag, members.owners(), id, &metrics);
-        let views = views.waiting(Duration::from_millis(config.http.max_wait_ms), peers());
+        let (records, records_thread) = RecordsThread::start(&settings, status.clone())?;
+        let views = views.waiting(Duration::from_millis(config.http.max_wait_ms), peers()).reading_records(records);
         let (stop, fenced) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (threads, members_thread, outcomes_thread) = Default::default();
         let full_names = names.clone();
@@ -158,6 +161,7 @@ impl Instance {
             threads,
             members_thread,
             outcomes_thread,
+            records_thread,
             connector,
             fenced,
             directory,
@@ -184,9 +188,10 @@ impl Instance {
         // Last: until here it tells the others of each task that it lets go.
         let farewell = self.members_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(MembersThread::stop);
         let heard = self.outcomes_thread.lock().unwrap_or_else(PoisonError::into_inner).take().is_none_or(OutcomesThread::stop);
+        let read = self.records_thread.stop();
         // By now the tasks are others', who wait for nothing here.
         self.directory.flush();
-        stopped && farewell && heard
+        stopped && farewell && heard && read
     }
 
     /// Waits for the connector, but not for a call to Kafka that nobody answers: it ends by itself, and starts nothing any more.

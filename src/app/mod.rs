@@ -15,6 +15,7 @@ mod not_ready;
 mod online_check;
 mod open_ahead;
 mod outcomes_thread;
+mod records_thread;
 mod reset;
 mod restore_report;
 mod run;

@@ -32,6 +32,8 @@ impl From<QueryError> for Problem {
             }
             QueryError::PeerBehind { .. } => Problem::new(503, "view-not-caught-up", detail).retry_after(1),
             QueryError::PeerFailed { .. } => Problem::owner_unreachable(detail),
+            QueryError::LogUnavailable(_) => Problem::new(503, "log-unavailable", detail).retry_after(1),
+            QueryError::RecordsTooLarge { .. } => Problem::new(422, "records-too-large", detail),
             QueryError::NoTask { .. } => Problem::not_found("task-not-found", detail),
             QueryError::NoStore { .. } => Problem::not_found("store-not-found", detail),
             QueryError::Store(_) | QueryError::TooManyRows { .. } | QueryError::BrokenOff(_) => {
@@ -105,6 +107,8 @@ mod tests {
             (not_caught_up, 503, "view-not-caught-up"),
             (QueryError::PeerBehind { task: task() }, 503, "view-not-caught-up"),
             (QueryError::PeerFailed { task: task(), detail: "refused".into() }, 503, "owner-unreachable"),
+            (QueryError::LogUnavailable("time".into()), 503, "log-unavailable"),
+            (QueryError::RecordsTooLarge { max_bytes: 9 }, 422, "records-too-large"),
             (QueryError::NoTask { task: "x_0".into() }, 404, "task-not-found"),
             (QueryError::NotJoined, 503, "restoring"),
             (QueryError::Overloaded, 429, "overloaded"),

@@ -10,8 +10,8 @@ use super::percent::decode_form;
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// `None` when an escape is broken.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads the text after the `?`; `None` when an escape is broken.
+    pub fn parse(text: &str) -> Option<Self> {
         let pair = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((decode_form(name)?, decode_form(value)?))

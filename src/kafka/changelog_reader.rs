@@ -73,6 +73,15 @@ impl KafkaChangelogReader {
         Ok(Self::with_reader(settings, reader))
     }
 
+    /// A reader of single records, wherever they stand.
+    ///
+    /// # Errors
+    /// `Fatal` when librdkafka refuses the settings.
+    pub fn for_records(settings: &KafkaSettings) -> Result<Self, PortError> {
+        let reader = KafkaDataConsumer::with_config(&settings.record_reader(), format!("{}/records", settings.member_name()))?;
+        Ok(Self::with_reader(settings, reader))
+    }
+
     fn with_reader(settings: &KafkaSettings, reader: KafkaDataConsumer) -> Self {
         let reader = Asking { client: reader, has_asked: false };
         KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None }

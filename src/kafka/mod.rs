@@ -4,7 +4,7 @@
 //! KafkaMembership      subscribes to the task log only; who holds which token, under which generation
 //! KafkaDataConsumer    plain assign of source partitions, one queue each, batches
 //! KafkaProducer        one transactional producer a stream thread
-//! KafkaChangelogReader task log, changelogs and stable offsets; on restore threads
+//! KafkaChangelogReader task log, changelogs and stable offsets; on restore threads. Also single records of sources, for readers
 //! KafkaRecordSender    commands, outside of transactions
 //! KafkaTopicFollower   what became of them, as it comes
 //! KafkaAdmin           topics and the cluster's id; at start, and for `check --online`

@@ -95,9 +95,9 @@ impl KafkaSettings {
                 return Err(PortError::new(PortErrorClass::Fatal, OPERATION, format!("`{name}` cannot be set: {reason}")));
             }
         }
-        let consumers = [self.membership(), self.data_consumer(), self.changelog_reader(), self.members_reader(), self.topic_follower()];
-        let producers = [self.producer(), self.plain_producer(), self.record_sender()];
-        for config in consumers.into_iter().chain(producers).chain([self.admin()]) {
+        let readers = [self.data_consumer(), self.changelog_reader(), self.members_reader(), self.record_reader()];
+        let others = [self.membership(), self.topic_follower(), self.producer(), self.plain_producer(), self.record_sender(), self.admin()];
+        for config in readers.into_iter().chain(others) {
             config.create_native_config().map_err(|error| from_kafka(OPERATION, "kafka.properties", &error))?;
         }
         Ok(())
@@ -158,6 +158,16 @@ impl KafkaSettings {
             ("queued.max.messages.kbytes", "1024"),
             ("queued.min.messages", "1000"),
             ("fetch.message.max.bytes", "262144"),
+        ])
+    }
+
+    /// The consumer behind a reader of single records: what lies behind them is fetched in vain, so fetches are small.
+    pub(super) fn record_reader(&self) -> ClientConfig {
+        self.reader(&[
+            ("fetch.wait.max.ms", "5"),
+            ("queued.max.messages.kbytes", "512"),
+            ("queued.min.messages", "200"),
+            ("fetch.message.max.bytes", "65536"),
         ])
     }
 

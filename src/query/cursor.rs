@@ -42,6 +42,24 @@ fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
+/// A cursor of a list that an application makes itself, after the entry with these bytes. `list` tells it from others.
+pub fn cursor_after(list: &str, entry: Vec<u8>) -> String {
+    encode(own_list(list), &Place { entry, partition: 0 })
+}
+
+/// The bytes of the entry after which such a cursor goes on.
+///
+/// # Errors
+/// [`QueryError::Cursor`] for one of another list, and for what is none.
+pub fn entry_before(list: &str, cursor: &str) -> Result<Vec<u8>, QueryError> {
+    Ok(decode(cursor, own_list(list), &KeyRange::all())?.entry)
+}
+
+fn own_list(name: &str) -> u64 {
+    // No store has an empty name.
+    fingerprint("", Some(name), &KeyRange::all(), Direction::Forward)
+}
+
 /// The cursor of the page after this place.
 pub(super) fn encode(list: u64, place: &Place) -> String {
     let mut bytes = vec![0; HEADER_BYTES];
@@ -104,6 +122,13 @@ mod tests {
         let cursor = encode(list, &Place { entry: b"ab".to_vec(), partition: 3 });
         assert_eq!(cursor, "AQuuHqrLjeMsAAAAA2Fi");
         assert_eq!(decode(&cursor, list, &range).unwrap(), Place { entry: b"ab".to_vec(), partition: 3 });
+    }
+
+    #[test]
+    fn a_list_of_an_application_has_cursors_of_its_own() {
+        let cursor = cursor_after("history of o-1", b"entry".to_vec());
+        assert_eq!(entry_before("history of o-1", &cursor).unwrap(), b"entry");
+        assert!(entry_before("history of o-2", &cursor).is_err() && entry_before("history of o-1", "").is_err());
     }
 
     #[test]

@@ -131,6 +131,15 @@ pub enum QueryError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Records that a row names could not be read.
+    #[error("the log cannot be read: {0}")]
+    LogUnavailable(String),
+    /// Records that a row names have more bytes than are given at once.
+    #[error("the records have more than {max_bytes} bytes")]
+    RecordsTooLarge {
+        /// The bound.
+        max_bytes: usize,
+    },
     /// Too many reads at once.
     #[error("too many reads wait on this instance")]
     Overloaded,

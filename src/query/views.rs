@@ -8,7 +8,9 @@ use tokio::sync::Semaphore;
 use super::parts::{OpenPart, is_being_filled, open, parts_of};
 use super::store_table::{StoreEntry, store_table};
 use super::upstream::{Upstreams, upstreams};
-use super::{Answer, ConsistencyToken, InstanceId, Owners, Peers, QueryError, Read, Role, ViewRegistry};
+use super::{
+    Answer, ConsistencyToken, FoundRecords, InstanceId, Owners, Peers, QueryError, Read, RecordReader, Role, ViewRegistry, WantedRecords,
+};
 use crate::clock::Stopwatch;
 use crate::codec::{self, CodecError, StoreKey, StoreValue};
 use crate::metrics::{Metrics, QueryResult, QueryType, ViewMeter};
@@ -49,6 +51,7 @@ struct Inner {
     max_wait: Duration,
     peers: Peers,
     upstreams: Upstreams,
+    records: RecordReader,
 }
 
 impl Views {
@@ -70,6 +73,7 @@ impl Views {
             max_wait: DEFAULT_MAX_WAIT,
             peers: Peers::default(),
             upstreams: upstreams(&topology, &names),
+            records: RecordReader::default(),
             topology,
             names,
             registry,
@@ -87,6 +91,21 @@ impl Views {
         let inner = Arc::get_mut(&mut self.inner).expect("views are set up before they are cloned");
         (inner.max_wait, inner.peers) = (max_wait, peers);
         self
+    }
+
+    /// The same, in which records of the log are read by this. Before it is shared.
+    pub fn reading_records(mut self, records: RecordReader) -> Self {
+        Arc::get_mut(&mut self.inner).expect("views are set up before they are cloned").records = records;
+        self
+    }
+
+    /// Records of source topics (without prefix; what is found has it), at offsets that a row has noted.
+    ///
+    /// # Errors
+    /// As [`RecordReader::read`].
+    pub async fn records(&self, mut wanted: Vec<WantedRecords>) -> Result<Vec<FoundRecords>, QueryError> {
+        wanted.iter_mut().for_each(|wanted| wanted.partition.topic = self.names().topic(&wanted.partition.topic).into());
+        self.inner.records.read(wanted).await
     }
 
     /// Reads what a writer was given, as its text.

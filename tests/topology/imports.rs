@@ -30,7 +30,7 @@ const EDGES: &[(&str, May)] = &[
     ("task", Import(&["topology", "processor", "state", "ports"])),
     ("topology", Import(&["processor", "state"])),
     ("processor", Import(&["state"])),
-    ("query", Import(&["state", "topology"])),
+    ("query", Import(&["state", "topology", "ports"])),
     ("state", Import(&[])),
     ("kafka", Import(&["ports"])),
     ("ports", Import(&[])),
@@ -40,7 +40,7 @@ const EDGES: &[(&str, May)] = &[
 ];
 
 /// What the tests of a folder may import besides.
-const TESTS_ALSO: &[(&str, &[&str])] = &[("http", &["state", "topology"]), ("command", &["testkit"])];
+const TESTS_ALSO: &[(&str, &[&str])] = &[("http", &["state", "topology"]), ("query", &["testkit"]), ("command", &["testkit"])];
 
 /// Each heavy dependency has one home; so have unsafe code and the wall clock.
 const HOMES: &[(&str, &[&str])] = &[

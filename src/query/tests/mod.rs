@@ -5,6 +5,7 @@ mod in_memory;
 mod pages;
 mod partitions;
 mod points;
+mod records;
 mod waiting;
 
 use std::future::Future;
