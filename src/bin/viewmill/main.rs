@@ -3,6 +3,7 @@
 mod commands;
 mod demo;
 mod events;
+mod history;
 mod money;
 mod order_id;
 mod routes;

@@ -55,7 +55,7 @@ pub enum Body {
     Shipment(ShipmentEvent),
 }
 
-/// The three independent sides of an order. Versions count per order and axis.
+/// The three independent sides of an order. Versions count per order and axis. Rows are stored in this order of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Axis {
     /// What was decided.
@@ -67,6 +67,9 @@ pub enum Axis {
 }
 
 impl Axis {
+    /// All three.
+    pub const ALL: [Axis; 3] = [Axis::Order, Axis::Payment, Axis::Shipping];
+
     /// The topic that holds this axis' events, without a prefix.
     pub fn topic(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ mod command_state;
 mod commands;
 mod dashboard;
 mod order;
+mod order_history;
 mod order_list;
 mod parameters;
 mod reply;
@@ -21,6 +22,7 @@ use crate::topology::OrderViews;
 /// All routes.
 pub fn routes(handles: &OrderViews, views: Views, commands: Commands, actors: ActorRule) -> Routes {
     order::routes(handles.orders, views.clone(), actors.clone())
+        .and(order_history::routes(handles.orders, views.clone(), actors.clone()))
         .and(order_list::routes(*handles, views.clone()))
         .and(dashboard::routes(handles.stats, views.clone()))
         .and(command_state::routes(handles.commands, views.clone(), actors.clone()))

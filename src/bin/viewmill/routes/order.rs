@@ -1,7 +1,7 @@
 //! `GET /api/orders/{id}`.
 
 use viewmill::http::{ActorRule, Consistency, Problem, Query, Routes, consistency, names_tag, param, query, with_freshness};
-use viewmill::{Read, Scope, Store, Views};
+use viewmill::{Answer, Read, Scope, Store, Views};
 use warp::Filter as _;
 use warp::http::header::{ACCEPT_LANGUAGE, ETAG, IF_NONE_MATCH};
 use warp::http::{HeaderMap, HeaderValue};
@@ -36,23 +36,40 @@ async fn one(
     actors: &ActorRule,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    // Where nobody has to say who they are, everybody sees everything.
-    let reader = actors.actor(headers)?.filter(|_| actors.is_required());
-    let may_see = |order: &&Order| reader.as_ref().is_none_or(|reader| reader.operator || reader.id == *order.user_id);
     let id = OrderId::from(id);
-    let answer = views.get(orders, &id, read).await?;
-    // A shell is a payment or parcel that came before its order: for a client there is no order yet.
-    let Some(order) = answer.value.as_ref().filter(|order| !order.is_shell()).filter(may_see) else {
-        return Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref())));
-    };
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let language = text(ACCEPT_LANGUAGE).map_or_else(Language::default, Language::from_accept_language);
-    Ok(with_freshness(answer_with(order, &id, language, text(IF_NONE_MATCH))?, &answer))
+    let answer = visible(views, orders, &id, read, actors, headers).await?;
+    Ok(with_freshness(answer_with(&answer.value, &id, headers)?, &answer))
 }
 
-fn answer_with(order: &Order, id: &OrderId, language: Language, known: Option<&str>) -> Result<Response, Problem> {
+/// The order, if there is one and whoever asks may see it.
+///
+/// # Errors
+/// 404 `order-not-found`, 401, and what keeps the view from being read.
+pub(super) async fn visible(
+    views: &Views,
+    orders: Store<OrderId, Order>,
+    id: &OrderId,
+    read: &Read,
+    actors: &ActorRule,
+    headers: &HeaderMap,
+) -> Result<Answer<Order>, Problem> {
+    // Where nobody has to say who they are, everybody sees everything.
+    let reader = actors.actor(headers)?.filter(|_| actors.is_required());
+    let may_see = |order: &Order| reader.as_ref().is_none_or(|reader| reader.operator || reader.id == *order.user_id);
+    let mut answer = views.get(orders, id, read).await?;
+    // A shell is a payment or parcel that came before its order: for a client there is no order yet.
+    match answer.value.take().filter(|order| !order.is_shell() && may_see(order)) {
+        Some(order) => Ok(answer.map(|_| order)),
+        None => Err(Problem::not_found("order-not-found", format!("there is no order {}", id.as_ref()))),
+    }
+}
+
+/// The order as HTTP tells it, or 304 where the client has it already.
+pub(super) fn answer_with(order: &Order, id: &OrderId, headers: &HeaderMap) -> Result<Response, Problem> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let language = text(ACCEPT_LANGUAGE).map_or_else(Language::default, Language::from_accept_language);
     let tag = etag(order);
-    let mut response = match known.is_some_and(|known| names_tag(known, &tag)) {
+    let mut response = match text(IF_NONE_MATCH).is_some_and(|known| names_tag(known, &tag)) {
         true => reply::not_modified(),
         false => reply::json(&OrderJson::new(id.as_ref(), order, language))?,
     };

@@ -62,7 +62,8 @@ impl<'a> Parameters<'a> {
         self.faults.map_or(Ok(()), Err)
     }
 
-    fn fault(&mut self, parameter: &str, detail: String) {
+    /// Tells that a parameter is wrong.
+    pub fn fault(&mut self, parameter: &str, detail: String) {
         let faults = self.faults.take().unwrap_or_else(|| Problem::validation_failed("the query string has faults"));
         self.faults = Some(faults.with_error(format!("?{parameter}"), "invalid-value", detail));
     }

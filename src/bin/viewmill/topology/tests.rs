@@ -44,6 +44,26 @@ fn a_cancelled_order_leaves_the_revenue_and_what_was_paid_stays() {
 }
 
 #[test]
+fn a_row_notes_where_its_events_stand_and_a_rebuild_notes_the_same() {
+    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let other = CREATED.replace("o-1", "o-2");
+    for (topic, key, event) in [
+        ("payment-events", "o-1", PAID),
+        ("order-events", "o-2", &*other),
+        ("order-events", "o-1", CREATED),
+        ("order-events", "o-1", CREATED),
+        ("payment-events", "o-1", PAID),
+        ("order-events", "o-1", CANCELLED),
+    ] {
+        driver.pipe(topic, key, event).unwrap();
+    }
+    let places = driver.get(views.orders, "o-1").unwrap().places;
+    let of = Axis::ALL.map(|axis| places.of(axis).into_iter().map(|offset| offset.0).collect::<Vec<_>>());
+    assert_eq!((of, places.is_cut()), ([vec![1, 3], vec![0], vec![]], false), "what was dropped is not noted");
+    assert_eq!(driver.replayed(views.orders), driver.rows(views.orders));
+}
+
+#[test]
 fn an_event_under_another_orders_key_is_rejected() {
     let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
     let error = driver.pipe("order-events", "o-2", CREATED).unwrap_err();

@@ -5,6 +5,7 @@ mod order_json;
 mod order_row;
 mod order_status;
 pub mod orders;
+mod places;
 mod sequence;
 pub mod stats;
 
@@ -12,6 +13,7 @@ pub use by_status::ByStatus;
 pub use order_json::{OrderJson, etag};
 pub use order_row::Order;
 pub use order_status::{OrderStatus, PaymentStatus};
+pub use places::Places;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,10 +10,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use viewmill::codec::{decode_body, decode_head};
+use viewmill::codec::{decode_body, decode_head, encode_body};
 use viewmill::{CodecError, StoreValue};
 
 use super::order_status::{OrderStatus, PaymentStatus, ShippingStatus};
+use super::places::Places;
 use super::sequence::Sequence;
 use crate::events::{Address, Axis, Item, Text};
 use crate::money::{Currency, Money};
@@ -82,6 +83,8 @@ pub struct Order {
     pub refunds: Ids,
     /// The ids of payments that failed.
     pub failures: Ids,
+    /// Where its events stand in the log.
+    pub places: Places,
 }
 
 impl StoreValue for Order {
@@ -89,10 +92,12 @@ impl StoreValue for Order {
 
     /// Version 1 ended before [`Order::failures`].
     fn upgrade(from: u16, body: &[u8]) -> Result<Self, CodecError> {
-        match from {
-            1 => decode_body(&[body, &[0]].concat()),
-            _ => Err(CodecError::schema(from, Self::SCHEMA)),
+        if from != 1 {
+            return Err(CodecError::schema(from, Self::SCHEMA));
         }
+        let mut body = body.to_vec();
+        encode_body(&(Ids::default(), Places::unknown()), &mut body)?;
+        decode_body(&body)
     }
 
     /// The indexes look at [`Order::created_at`] and [`Order::status`], which are among the first fields.
@@ -177,6 +182,7 @@ impl Order {
             payments: Ids::default(),
             refunds: Ids::default(),
             failures: Ids::default(),
+            places: Places::default(),
         }
     }
 

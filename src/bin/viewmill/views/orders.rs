@@ -10,6 +10,8 @@
 //!   so that it never turns back what a later one decided. See [`Sequence`].
 //! - What comes before its order makes a shell, which the order completes.
 //! - A payment counts once by its id, a refund by its own, an order is created once: under whatever versions they repeat.
+//!
+//! Where each event that changed a row stands in the log is noted beside: see [`Places`](super::Places).
 
 use viewmill::{Change, Output, ProcessResult, Processor, ProcessorContext, ProcessorError, Record, StoreError, StoreRef};
 
@@ -39,12 +41,19 @@ impl Processor<OrderId, Event> for Orders {
     fn process(&mut self, context: &mut ProcessorContext<'_>, record: Record<OrderId, Event>) -> ProcessResult {
         belongs_here(context, &record)?;
         let (event, time_ms) = (&record.value, record.timestamp.as_millis());
+        let offset = context.record().map(|record| record.offset);
         let mut applied = Applied::InOrder;
         let changed = context.store(self.rows).try_change(&record.key, |row| {
             applied = fold(row, event, time_ms);
             match applied {
                 Applied::Rejected(error) => Err(Kept::Failed(ProcessorError::rejected(error))),
-                applied if applied.changed_row() => Ok(()),
+                applied if applied.changed_row() => {
+                    // Not in the fold: where an event stands is nothing that happened to the order.
+                    if let (Some(order), Some(offset)) = (row, offset) {
+                        order.places.note(event.axis(), offset);
+                    }
+                    Ok(())
+                }
                 _ => Err(Kept::Unchanged),
             }
         });

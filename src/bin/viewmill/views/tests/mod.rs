@@ -1,8 +1,8 @@
 //! What is promised about the view `orders`.
 
 mod golden;
-mod naive;
-mod properties;
+pub mod naive;
+pub mod properties;
 mod statistics;
 
 use super::order_status::ShippingStatus;

@@ -26,7 +26,7 @@ fn folded(log: &[Logged]) -> Option<Order> {
     row
 }
 
-fn answer(order: Option<&Order>) -> Option<Value> {
+pub fn answer(order: Option<&Order>) -> Option<Value> {
     let order = order.filter(|order| !order.is_shell())?;
     let mut answer = serde_json::to_value(OrderJson::new("o1", order, Language::English)).unwrap();
     answer.as_object_mut().unwrap().remove("formattedTotal").unwrap();
@@ -121,7 +121,7 @@ fn topic(event: impl Strategy<Value = (String, Value)>) -> impl Strategy<Value =
 }
 
 /// Merges topics, each in its own order, as the numbers say.
-fn interleaved(topics: &[Vec<Logged>; 3], choices: &[usize]) -> Vec<Logged> {
+pub fn interleaved(topics: &[Vec<Logged>; 3], choices: &[usize]) -> Vec<Logged> {
     let mut rest = topics.each_ref().map(|topic| topic.iter());
     let mut log = Vec::new();
     for choice in choices {
