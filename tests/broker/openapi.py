@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 from collections.abc import Iterator
 
@@ -33,6 +34,8 @@ LIFE = [
     ("rejectOrder", "sold-out", 200),
     ("cancelOrder", "mistake", 200),
     ("getOrder", "tea", 200),
+    ("getHistory", "all", 200),
+    ("getHistory", "first", 200),
     ("listOrders", "newest", 200),
     ("listOrders", "delivered", 200),
     ("getDashboard", "all", 200),
@@ -145,7 +148,10 @@ def fuzz(url: str, examples: int) -> int:
     command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples), "--seed", "1", "--generation-deterministic"]
     command += ["--request-timeout", str(WAIT_SECONDS), "--continue-on-failure", "--warnings", "off"]
     here = os.path.dirname(os.path.abspath(__file__))
-    return subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": here, "SCHEMATHESIS_HOOKS": "schemathesis_hooks"}).returncode
+    environment = {**os.environ, "PYTHONPATH": here, "SCHEMATHESIS_HOOKS": "schemathesis_hooks"}
+    # It leaves files where it runs.
+    with tempfile.TemporaryDirectory() as directory:
+        return subprocess.run(command, check=False, cwd=directory, env=environment).returncode
 
 
 def main() -> None:

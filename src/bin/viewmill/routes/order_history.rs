@@ -10,7 +10,7 @@ use warp::http::HeaderMap;
 
 use super::order::{answer_with, visible};
 use super::parameters::Parameters;
-use super::reply;
+use super::{reply, spec};
 use crate::events::format_time;
 use crate::history::{AsOf, Entry, History, NotAsOf, wanted};
 use crate::order_id::OrderId;
@@ -18,7 +18,7 @@ use crate::views::Order;
 
 /// The route.
 pub fn routes(orders: Store<OrderId, Order>, views: Views, actors: ActorRule) -> Routes {
-    let headers = warp::header::headers_cloned();
+    let (headers, operation) = (warp::header::headers_cloned(), spec::history(&actors));
     let history = param("id").and(query()).and(consistency()).and(headers).and_then(
         move |id: String, query: Query, consistency: Consistency, headers: HeaderMap| {
             let (views, actors) = (views.clone(), actors.clone());
@@ -36,7 +36,7 @@ pub fn routes(orders: Store<OrderId, Order>, views: Views, actors: ActorRule) ->
             }
         },
     );
-    Routes::new().get("/api/orders/{id}/history", history)
+    Routes::new().get("/api/orders/{id}/history", history).described(operation)
 }
 
 #[derive(Debug)]

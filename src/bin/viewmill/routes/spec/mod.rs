@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use viewmill::http::About;
 
 pub use commands::{create, payment, refund, step};
-pub use reads::{command, dashboard, list, order};
+pub use reads::{command, dashboard, history, list, order};
 
 /// The order that the examples create first; its id follows from their key.
 const ORDER: &str = "ed09166a-1ed7-55cc-8d66-93b7697e110f";

@@ -5,6 +5,8 @@ use viewmill::http::{ActorRule, AnswerHeader, Example, Operation, Parameter};
 
 use super::{COMMAND, ORDER, schema};
 
+const LANGUAGES: &str = "How amounts are formatted: English, Korean or German.";
+
 /// `GET /api/orders/{id}`.
 pub fn order(actors: &ActorRule) -> Operation {
     let tag = || AnswerHeader::new("ETag", "Last versions of order, payments and parcels: `\"<order>-<payment>-<shipping>\"`.").always();
@@ -21,6 +23,40 @@ pub fn order(actors: &ActorRule) -> Operation {
         .reads_views()
         .fresh(304)
         .example(Example::new("tea").with("id", ORDER).with("Accept-Language", "de"))
+}
+
+/// `GET /api/orders/{id}/history`.
+pub fn history(actors: &ActorRule) -> Operation {
+    let about = "Without `asOf` the events of all three topics, as they stand in the log, in the order of their times. With it the order as it was, \
+                 as `GET /api/orders/{id}` told it then.";
+    let as_of = "A version of the order, or a time: `7`, `2026-03-01T09:30:00Z`. Neither `limit` nor `cursor` goes with it.";
+    let tag = || AnswerHeader::new("ETag", "Of the order as it was.");
+    let vary = || AnswerHeader::new("Vary", "The order as it was depends on the language.");
+    let operation = actors.described(Operation::new("views", "getHistory", "What happened to an order, or the order as it was"));
+    operation
+        .about(about)
+        .parameter(Parameter::path("id", "The order"))
+        .parameter(Parameter::query("asOf", as_of, json!({"type": "string"})))
+        .page()
+        .parameter(Parameter::header("Accept-Language", LANGUAGES, json!({"type": "string"})))
+        .parameter(Parameter::header(
+            "If-None-Match",
+            "Entity tags that the client has, of the order as it was.",
+            json!({"type": "string"}),
+        ))
+        .json(200, "The events, or the order", json!({"oneOf": [schema("EventList"), schema("Order")]}))
+        .header(200, tag())
+        .header(200, vary())
+        .empty(304, "It was as the client has it")
+        .header(304, tag().always())
+        .header(304, vary().always())
+        .problem(404, &["order-not-found", "version-not-found"])
+        .problem(422, &["history-truncated", "records-too-large"])
+        .problem(503, &["log-unavailable"])
+        .reads_views()
+        .fresh(304)
+        .example(Example::new("all").with("id", ORDER))
+        .example(Example::new("first").with("id", ORDER).with("asOf", "1"))
 }
 
 /// `GET /api/orders`.
@@ -59,7 +95,7 @@ pub fn command(actors: &ActorRule) -> Operation {
 }
 
 fn in_language(operation: Operation, statuses: &[u16]) -> Operation {
-    let language = Parameter::header("Accept-Language", "How amounts are formatted: English, Korean or German.", json!({"type": "string"}));
+    let language = Parameter::header("Accept-Language", LANGUAGES, json!({"type": "string"}));
     let vary = || AnswerHeader::new("Vary", "The answer depends on the language.").always();
     statuses.iter().fold(operation.parameter(language), |operation, status| operation.header(*status, vary()))
 }

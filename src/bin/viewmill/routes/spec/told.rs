@@ -28,6 +28,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Address", address()),
         ("Order", order()),
         ("OrderList", order_list()),
+        ("EventList", event_list()),
         ("Counts", counts()),
         (
             "Revenue",
@@ -117,6 +118,31 @@ fn order_list() -> Value {
     object(json!({
         "orders": {"type": "array", "items": schema("Order")},
         "total": {"type": "integer", "minimum": 0, "description": "How many there are on all pages."},
+        "limit": {"type": "integer", "minimum": 1},
+        "nextCursor": {"type": ["string", "null"], "description": "Where the next page begins; null on the last."},
+    }))
+}
+
+fn event_list() -> Value {
+    let event = object(json!({
+        "topic": text(),
+        "partition": {"type": "integer", "minimum": 0},
+        "offset": {"type": "integer", "minimum": 0},
+        "version": {"type": ["integer", "null"], "minimum": 0, "description": "Per topic."},
+        "eventId": text_or_null(),
+        "type": text(),
+        "timestamp": {"type": "string", "format": "date-time"},
+        "actor": {"description": "Who asked for it; null where nobody said so."},
+        "commandId": text_or_null(),
+        "correlationId": text_or_null(),
+        "causationId": text_or_null(),
+        "data": {"description": "As it stands in the log."},
+    }));
+    object(json!({
+        "orderId": text(),
+        "events": {"type": "array", "items": event},
+        "total": {"type": "integer", "minimum": 0, "description": "How many there are on all pages."},
+        "truncated": {"type": "boolean", "description": "There were more, which cannot be read any more."},
         "limit": {"type": "integer", "minimum": 1},
         "nextCursor": {"type": ["string", "null"], "description": "Where the next page begins; null on the last."},
     }))
