@@ -61,6 +61,8 @@ fn ask(instance: &mut Instance, lasts: Duration) {
         for path in [format!("/api/orders/nobody-{n}"), format!("/nowhere/{n}"), "/v1/lag".to_string(), "/readyz".to_string()] {
             instance.try_get(&path).unwrap();
         }
+        let cancelled = instance.client().post("/api/orders/nobody/cancel", "Content-Type: application/json\r\n", r#"{"reason":"r"}"#);
+        assert_eq!(cancelled.unwrap().status, 404);
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -47,12 +47,14 @@ enum Asked {
 
 impl Asked {
     fn of(query: &Query) -> Result<Asked, Problem> {
+        let mut parameters = Parameters::new(query, &["asOf", "limit", "cursor", Consistency::PARAMETER]);
         let Some(text) = query.get("asOf") else {
-            let mut parameters = Parameters::new(query, &["asOf", "limit", "cursor", Consistency::PARAMETER]);
             let page = parameters.page();
             return parameters.check().map(|()| Asked::Events(page));
         };
-        let mut parameters = Parameters::new(query, &["asOf", Consistency::PARAMETER]);
+        for of_pages in ["limit", "cursor"].into_iter().filter(|name| query.get(name).is_some()) {
+            parameters.fault(of_pages, "does not go with asOf, which answers one order".to_owned());
+        }
         let moment = AsOf::parse(text);
         if moment.is_none() {
             let shapes = "a version from 1 on, nor a time in RFC 3339 such as 2026-03-01T09:30:00Z (a + in it is written %2B)";
