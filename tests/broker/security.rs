@@ -137,12 +137,13 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
     let (id, prefix) = (&run.id, &run.topic_prefix);
     let settings = user("restricted", "restricted-secret");
     let checked = viewmill(&run, "check --online", &settings);
-    let hidden = |topic: &str| format!("source topic {prefix}{topic}: Read not allowed, and whether it exists may not be seen");
+    let hidden =
+        |topic: &str, what: &str| format!("source topic {prefix}{topic}: {what} not allowed, and whether it exists may not be seen");
     checked.must_tell(
         2,
         &[
-            &hidden("order-events"),
-            &hidden("payment-events"),
+            &hidden("order-events", "Read and Write"),
+            &hidden("shipping-events", "Read"),
             &format!("changelog {prefix}{id}-orders-changelog: Read and Write not allowed"),
             &format!("task log {prefix}{id}-tasks: Read and Write not allowed"),
             &format!("group {id}: Read not allowed"),
