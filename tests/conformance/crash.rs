@@ -12,7 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
 use rdkafka::{Message, Offset};
 
-use crate::kit::{Kit, TestProducer, at, eventually, send};
+use crate::kit::{Kit, TestProducer, at, eventually, eventually_within, send};
 use crate::target::Target;
 
 const WRITERS: usize = 3;
@@ -94,7 +94,8 @@ pub fn kills(mut target: Target, kills: usize) {
 /// Until one more than all writers together, so that each of them is likely to have gone on.
 fn wait_for_progress(commits: &AtomicUsize) {
     let before = commits.load(Ordering::SeqCst);
-    eventually("transactions are committed again", || commits.load(Ordering::SeqCst) > before + WRITERS);
+    // A writer may wait for a record, for the end of its transaction, and for its next producer.
+    eventually_within(WAIT * 3, "transactions are committed again", || commits.load(Ordering::SeqCst) > before + WRITERS);
 }
 
 fn group(index: usize, topic: &str) -> String {

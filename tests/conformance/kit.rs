@@ -218,8 +218,13 @@ pub fn code<T>(result: Result<T, KafkaError>) -> RDKafkaErrorCode {
 }
 
 /// Waits until the check is true.
-pub fn eventually(what: &str, mut check: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE * 2;
+pub fn eventually(what: &str, check: impl FnMut() -> bool) {
+    eventually_within(PATIENCE * 2, what, check);
+}
+
+/// Waits until the check is true, for so long.
+pub fn eventually_within(time: Duration, what: &str, mut check: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !check() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(30));
