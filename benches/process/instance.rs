@@ -145,8 +145,8 @@ impl Instance {
 
     /// Answers how many events it took.
     pub fn wait_until_nothing_lags(&self) -> Fallible<u64> {
-        // Three topics of four partitions.
-        self.wait_until_no_lag_on(12)
+        // Five topics of four partitions: events, commands and their outcomes.
+        self.wait_until_no_lag_on(20)
     }
 
     /// The same for so many source partitions.
