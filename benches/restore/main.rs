@@ -59,7 +59,7 @@ fn orders(setup: &Setup, orders: u64) -> Fallible<()> {
     first.stop()?;
     println!("{events} events taken up");
     head();
-    measure(setup, run, 12)
+    measure(setup, run, 20)
 }
 
 /// Each way to begin, some times.
