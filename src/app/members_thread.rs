@@ -2,12 +2,12 @@
 //!
 //! It never gives up: while Kafka is away, what is known of the others runs out by itself, and readers are told so.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
+use super::own_thread::OwnThread;
 use crate::clock::Clock;
 use crate::kafka::{KafkaChangelogReader, KafkaSettings, RecordWriter};
 use crate::ports::{ChangelogReader as _, PortError};
@@ -24,10 +24,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The running thread.
-pub(super) struct MembersThread {
-    stop: Arc<AtomicBool>,
-    handle: JoinHandle<()>,
-}
+pub(super) struct MembersThread(OwnThread);
 
 impl MembersThread {
     /// Begins to publish this instance under its id, and to read what others publish.
@@ -39,7 +36,6 @@ impl MembersThread {
         status: InstanceStatus,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
         let mut courier = Courier {
             members,
             orphans,
@@ -53,37 +49,19 @@ impl MembersThread {
             pause: RETRY.0,
             retry_at: Duration::ZERO,
         };
-        let stopped = stop.clone();
-        let handle = thread::Builder::new().name("members".into()).spawn(move || {
-            let work = || {
-                while !stopped.load(Ordering::Acquire) {
-                    courier.step();
-                }
-                courier.say_farewell();
-            };
-            if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                status.set_error("thread members panicked");
+        let work = move |stopped: &AtomicBool| {
+            while !stopped.load(Ordering::Acquire) {
+                courier.step();
             }
-        })?;
-        Ok(MembersThread { stop, handle })
+            courier.say_farewell();
+        };
+        OwnThread::start("members", status, work).map(MembersThread)
     }
 
     /// Tells the others that this instance leaves, and ends the thread; false when that took too long.
     pub(super) fn stop(self) -> bool {
-        self.stop.store(true, Ordering::Release);
         // A question to Kafka may be under way, and the farewell takes its time.
-        let slice = Duration::from_millis(5);
-        let mut left = FAREWELL + Duration::from_secs(6);
-        while !self.handle.is_finished() {
-            if left.is_zero() {
-                return false;
-            }
-            thread::sleep(slice);
-            left = left.saturating_sub(slice);
-        }
-        // A panic was caught inside.
-        let _ = self.handle.join();
-        true
+        self.0.stop(FAREWELL + Duration::from_secs(6))
     }
 }
 

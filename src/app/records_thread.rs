@@ -2,12 +2,10 @@
 //!
 //! Its client is made for the first request and kept; after a failure the next request gets another one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::own_thread::OwnThread;
 use crate::kafka::{KafkaChangelogReader, KafkaSettings};
 use crate::query::{NoMoreRequests, RecordReader, RecordRequests};
 use crate::runtime::InstanceStatus;
@@ -22,40 +20,20 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const STOP_WITHIN: Duration = Duration::from_secs(7);
 
 /// The running thread.
-pub(super) struct RecordsThread {
-    stop: Arc<AtomicBool>,
-    handle: JoinHandle<()>,
-}
+pub(super) struct RecordsThread(OwnThread);
 
 impl RecordsThread {
     /// Serves the requests of the reader that it gives.
     pub(super) fn start(settings: &KafkaSettings, status: InstanceStatus) -> std::io::Result<(RecordReader, Self)> {
         let (reader, requests) = RecordReader::new(ANSWER_WITHIN);
         let settings = settings.for_thread("records");
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let handle = thread::Builder::new().name("records".into()).spawn(move || {
-            if catch_unwind(AssertUnwindSafe(|| serve(&requests, &settings, &stopped))).is_err() {
-                status.set_error("thread records panicked");
-            }
-        })?;
-        Ok((reader, RecordsThread { stop, handle }))
+        let thread = OwnThread::start("records", status, move |stopped| serve(&requests, &settings, stopped))?;
+        Ok((reader, RecordsThread(thread)))
     }
 
     /// Ends the thread; false when that took too long.
     pub(super) fn stop(self) -> bool {
-        self.stop.store(true, Ordering::Release);
-        let mut left = STOP_WITHIN;
-        while !self.handle.is_finished() {
-            if left.is_zero() {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(5));
-            left = left.saturating_sub(Duration::from_millis(5));
-        }
-        // A panic was caught inside.
-        let _ = self.handle.join();
-        true
+        self.0.stop(STOP_WITHIN)
     }
 }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{CommandData, CommandJson, CommandRecord, CommandState, Outcome};
 use crate::clock::Clock;
-use crate::codec::{Codec as _, Json};
+use crate::codec::{Codec as _, CodecError, Json};
 use crate::metrics::{CommandMetrics, CommandResult};
 use crate::ports::{FollowedRecord, PortErrorClass, RecordSender};
 use crate::record::{Headers, OutputRecord, Timestamp};
@@ -194,9 +194,7 @@ impl Commands {
         let now = inner.clock.now();
         let command_id = command.command_id.get_or_insert_with(|| id_of(now).to_string()).clone();
         command.request_id = Some(request_id.clone());
-        let faulty = |error: crate::codec::CodecError| NotSent::Faulty(error.to_string());
         let value = CommandJson.encode(&command).map_err(faulty)?;
-        let pending = Json.encode(&Outcome::pending(command_id.as_str(), key, now)).map_err(faulty)?;
         let (tell, mut told) = oneshot::channel();
         let _waiting = Waiting::enter(inner, request_id, tell);
         let written = deliver(&**sender, &(inner.prefix)(topic), key, value.as_deref());
@@ -212,7 +210,10 @@ impl Commands {
             Err(_) => {}
         }
         // Whoever is sent away must find something under the id. The store of outcomes takes a note that comes late for what it is.
-        let noted = deliver(&**sender, &inner.results, &command_id, pending.as_deref());
+        let noted = async {
+            let note = Json.encode(&Outcome::pending(command_id.as_str(), key, now)).map_err(faulty)?;
+            deliver(&**sender, &inner.results, &command_id, note.as_deref()).await
+        };
         tokio::select! {
             biased;
             Ok(told) = &mut told => return Ok(Sent::Told(Box::new(told))),
@@ -260,6 +261,10 @@ impl Drop for Waiting<'_> {
         self.inner.waiting().remove(&self.request_id);
         self.inner.metrics.end_wait();
     }
+}
+
+fn faulty(error: CodecError) -> NotSent {
+    NotSent::Faulty(error.to_string())
 }
 
 fn counted(sent: &Result<Sent, NotSent>) -> CommandResult {
