@@ -21,6 +21,7 @@ mod fence;
 mod guarantee;
 mod membership;
 mod messages;
+mod next_step;
 mod outdated;
 mod patience;
 mod poison;
@@ -35,8 +36,9 @@ mod thread_error;
 
 pub use guarantee::Guarantee;
 pub use messages::{OpenRequest, Opened, OpenedTask, Opening};
+pub use next_step::Step;
 pub use poison::PoisonPolicy;
 pub use restore_error::RestoreError;
 pub use restorer::StateRestorer;
-pub use stream_thread::{Step, StepSettings, StreamThread, ThreadParts};
+pub use stream_thread::{StepSettings, StreamThread, ThreadParts};
 pub use thread_error::ThreadError;

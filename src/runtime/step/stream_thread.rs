@@ -10,14 +10,14 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use super::active_task::{ActiveTask, Slot};
 use super::fence::Fence;
 use super::recent::Recent;
-use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, ThreadError};
+use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, Step, ThreadError};
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
 use crate::ports::{ClusterFacts, DataConsumer, Generation, ThreadPorts, Wake};
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TokenTable};
-use crate::task::{OutputBuffer, Readiness, Task, TaskPlan};
+use crate::task::{OutputBuffer, Task, TaskPlan};
 use crate::topology::{CommitPace, Names, Topology};
 
 /// How a thread works.
@@ -69,17 +69,6 @@ impl StepSettings {
     }
 }
 
-/// What to do after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Step again at once.
-    Again,
-    /// Nothing to do before this time is over, something is fetched, or somebody wakes the thread.
-    Wait(Duration),
-    /// The group has been left and everything is committed: never step again.
-    Left,
-}
-
 /// Between two transactions, or why none may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -95,15 +84,6 @@ pub(super) enum Phase {
 
 /// The group is polled at least this often while no transaction is open.
 pub(super) const MEMBERSHIP_POLL: Duration = Duration::from_millis(100);
-
-/// The longest wait: everything that has no wake-up of its own is seen within it.
-const MAX_WAIT: Duration = Duration::from_millis(100);
-
-/// The wait between two looks at a group from which an answer is due.
-const HURRIED_WAIT: Duration = Duration::from_millis(5);
-
-/// The wait between two polls of a group that has not answered yet.
-const JOINING_WAIT: Duration = Duration::from_millis(10);
 
 /// What a stream thread is made of.
 pub struct ThreadParts<P: ThreadPorts> {
@@ -361,35 +341,6 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     pub(super) fn now(&self) -> Duration {
         self.parts.clock.monotonic()
-    }
-
-    fn next_step(&self, processed: usize) -> Step {
-        match self.phase {
-            Phase::Left => Step::Left,
-            Phase::Leaving { .. } => Step::Wait(HURRIED_WAIT),
-            Phase::ReplaceProducer => Step::Wait(MAX_WAIT),
-            Phase::Ready if self.generation_refused => Step::Wait(HURRIED_WAIT),
-            Phase::Ready if processed > 0 => Step::Again,
-            // The first assignment may come at any moment, and waits for a poll.
-            Phase::Ready if self.generation.is_none() => Step::Wait(JOINING_WAIT),
-            Phase::Ready => self.wait_for_records(),
-        }
-    }
-
-    /// Until something must be done though nothing comes: a commit, or the end of the time for which a task lets its records wait.
-    fn wait_for_records(&self) -> Step {
-        let commit = self.transaction.map(|began| self.commit_due(began));
-        let mut due = commit.unwrap_or(Duration::MAX);
-        for active in self.slots.values().filter_map(Slot::active) {
-            match active.group.readiness() {
-                _ if active.task.is_filling() && self.transaction.is_none() => return Step::Again,
-                _ if active.task.is_filling() => {}
-                Readiness::Ready if self.generation.is_some() => return Step::Again,
-                Readiness::Waits(until) => due = due.min(until),
-                Readiness::Ready | Readiness::Empty => {}
-            }
-        }
-        Step::Wait(due.saturating_sub(self.now()).clamp(Duration::from_millis(1), MAX_WAIT))
     }
 
     /// The producer's and the tasks' failures end here: each says what must follow.
