@@ -8,9 +8,11 @@
 //!   codec 1 is bincode 2 in its standard configuration; `wincode` writes the same bytes.
 
 mod key;
+mod number;
 
 pub use key::{Desc, KeyCodec, Prefix, StoreKey, encode_str_key};
 pub(crate) use key::{decode_whole_key, encode_whole_key, shapes_fit};
+pub use number::{MAX_NUMBER_BYTES, push_number, take_number};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 use viewmill::Offset;
+use viewmill::codec::{MAX_NUMBER_BYTES, push_number, take_number};
 
 use crate::events::Axis;
 
@@ -121,33 +122,6 @@ fn split(mut bytes: &[u8]) -> Option<[Section<'_>; Axis::ALL.len()]> {
         section.body = &body[..body.len() - bytes.len()];
     }
     bytes.is_empty().then_some(sections)
-}
-
-const MAX_NUMBER_BYTES: usize = 10;
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn take_number(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let bits = u64::from(byte & 0x7f);
-        if bits << shift >> shift != bits {
-            return None;
-        }
-        number |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 impl Serialize for Places {
