@@ -13,6 +13,7 @@
 
 mod actor;
 mod body;
+mod client;
 mod consistency;
 mod engine_routes;
 mod freshness;
@@ -41,6 +42,7 @@ mod template;
 mod tests;
 
 pub use actor::ActorRule;
+pub use client::ask;
 pub use consistency::{Consistency, consistency, prefer_wait, prefers};
 pub use engine_routes::{Engine, TopologyText, engine_routes};
 pub use freshness::with_freshness;

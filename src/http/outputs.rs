@@ -1,17 +1,14 @@
 //! `GET /v1/tasks/{task}/outputs`: how far the outputs of a task that is here are, once it has come as far as `Consistency-Token` says.
 //! Instances ask each other, for readers of what the task feeds.
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::Empty;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use warp::http::{Request, StatusCode, header};
 use warp::{Filter as _, Rejection};
 
 use super::engine_routes::json as json_reply;
-use super::{Consistency, Problem, Query, Routes, consistency, openapi, param, query};
+use super::{Consistency, Problem, Query, Routes, client, consistency, openapi, param, query};
 use crate::query::{PeerFault, PeerQuestion, Peers, Scope, Views};
 use crate::record::Position;
 
@@ -60,22 +57,18 @@ async fn ask(question: &PeerQuestion) -> Result<Position, PeerFault> {
     let failed = |error: &dyn std::fmt::Display| PeerFault::Failed(error.to_string());
     let authority = question.url.strip_prefix("http://").ok_or_else(|| failed(&"only http:// addresses are asked"))?;
     let (authority, path) = authority.split_once('/').map_or((authority, String::new()), |(host, path)| (host, format!("/{path}")));
-    let stream = match authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        true => TcpStream::connect(authority).await,
-        false => TcpStream::connect((authority, 80)).await,
-    };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream.map_err(|e| failed(&e))?)).await.map_err(|e| failed(&e))?;
-    // Ends with the sender; its error is the answer's too.
-    tokio::spawn(connection);
     let request = Request::get(format!("{path}/v1/tasks/{}/outputs", question.task))
         .header(header::HOST, authority)
         .header("consistency-token", &question.token)
         // Whole seconds; the asker's own time ends it earlier.
         .header("prefer", format!("wait={}", question.wait.as_secs() + 1))
         .body(Empty::<Bytes>::new());
-    let answer = sender.send_request(request.map_err(|e| failed(&e))?).await.map_err(|e| failed(&e))?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(|e| failed(&e))?.to_bytes();
+    let request = request.map_err(|e| failed(&e))?;
+    let answer = match authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        true => client::ask(authority, request, LARGEST_ANSWER).await,
+        false => client::ask((authority, 80), request, LARGEST_ANSWER).await,
+    };
+    let (status, body) = answer.map_err(|e| failed(&e))?;
     if status != StatusCode::OK {
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         return Err(match problem["code"].as_str() {

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::Request;
+use http_body_util::Empty;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use viewmill::http::ask;
 
 /// One question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -33,16 +32,10 @@ impl Client {
     }
 
     async fn ask(&self, path: &str) -> anyhow::Result<String> {
-        let stream = TcpStream::connect(&self.authority).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the sender; its error is the answer's too.
-        tokio::spawn(connection);
-        let request = Request::get(path).header(hyper::header::HOST, &self.authority).body(Empty::<Bytes>::new())?;
-        let answer = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
+        let request = Request::get(path).header(HOST, &self.authority).body(Empty::<Bytes>::new())?;
+        let (status, body) = ask(&self.authority, request, LARGEST_ANSWER).await.map_err(|error| anyhow::anyhow!(error))?;
         let body = String::from_utf8(body.to_vec())?;
-        ensure!(status == hyper::StatusCode::OK, "{status} {body}");
+        ensure!(status == StatusCode::OK, "{status} {body}");
         Ok(body)
     }
 }
