@@ -14,6 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,6 +22,7 @@ use super::parts::Part;
 use super::peers::{PeerFault, PeerQuestion};
 use super::{ConsistencyToken, QueryError, Read, TaskOwner, TaskView, Views};
 use crate::record::{Offset, Position, TopicPartition};
+use crate::state::TaskPosition;
 use crate::topology::TaskId;
 
 /// What a read waits for, and for how long.
@@ -92,17 +94,13 @@ impl Views {
             let fault = match lack {
                 Lack::Behind { partition, at, wanted } if Instant::now() >= deadline => QueryError::NotCaughtUp { partition, at, wanted },
                 Lack::Behind { .. } => {
-                    if permit.is_none() {
-                        permit = Some(self.waiters().try_acquire_owned().map_err(|_| QueryError::Overloaded)?);
-                    }
+                    self.hold_room(&mut permit)?;
                     // Over: the next look is the last.
                     let _ = timeout_at(deadline, moved).await;
                     continue;
                 }
                 Lack::Unasked(tasks) => {
-                    if permit.is_none() {
-                        permit = Some(self.waiters().try_acquire_owned().map_err(|_| QueryError::Overloaded)?);
-                    }
+                    self.hold_room(&mut permit)?;
                     match waiting.ask(tasks).await {
                         Ok(()) => continue,
                         Err(fault) => fault,
@@ -128,6 +126,14 @@ impl Views {
         Ok(Position(position.map(|position| position.marker.outputs.clone()).unwrap_or_default()))
     }
 
+    /// One that waits has a place among those that may, until it is done.
+    fn hold_room(&self, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), QueryError> {
+        if held.is_none() {
+            *held = Some(self.waiters().try_acquire_owned().map_err(|_| QueryError::Overloaded)?);
+        }
+        Ok(())
+    }
+
     /// The task as a part that can be read here.
     pub(super) fn part(&self, task: &TaskId) -> Result<Part, QueryError> {
         match self.registry().get(task) {
@@ -149,12 +155,7 @@ impl Waiting<'_> {
                 return Some(lack);
             }
         }
-        let behind = |part: &Part| {
-            let position = part.database.visible_position();
-            let at = |partition: &TopicPartition| position.as_ref().and_then(|p| p.marker.sources.get(partition).copied());
-            behind(reads.reads(part.task.partition, &wanted), at)
-        };
-        parts.iter().find_map(behind)
+        parts.iter().find_map(|part| behind(reads.reads(part.task.partition, &wanted), part.database.visible_position().as_deref()))
     }
 
     /// What is wanted of a sub-topology's tasks makes what is wanted of those behind it.
@@ -170,8 +171,7 @@ impl Waiting<'_> {
                 match views.registry().get(&task) {
                     Some(TaskView::Active(database)) => {
                         let position = database.visible_position();
-                        let at = |at: &TopicPartition| position.as_ref().and_then(|p| p.marker.sources.get(at).copied());
-                        match behind(reads.reads(partition, wanted), at) {
+                        match behind(reads.reads(partition, wanted), position.as_deref()) {
                             None => {
                                 let outputs = position.map(|position| position.marker.outputs.clone()).unwrap_or_default();
                                 self.outputs.insert(task.clone(), outputs);
@@ -219,9 +219,9 @@ impl Waiting<'_> {
 }
 
 /// The first position that is wanted and not reached.
-fn behind(mut wanted: impl Iterator<Item = (TopicPartition, Offset)>, at: impl Fn(&TopicPartition) -> Option<Offset>) -> Option<Lack> {
+fn behind(mut wanted: impl Iterator<Item = (TopicPartition, Offset)>, reached: Option<&TaskPosition>) -> Option<Lack> {
     wanted.find_map(|(partition, wanted)| {
-        let at = at(&partition).unwrap_or_default();
+        let at = reached.and_then(|position| position.marker.sources.get(&partition).copied()).unwrap_or_default();
         (at < wanted).then_some(Lack::Behind { partition, at, wanted })
     })
 }
