@@ -1,4 +1,9 @@
-//! A client that asks for orders over kept connections, one request under way on each.
+//! A client that asks for orders over kept connections, one request under way on each. Also a test drives the instance with it.
+
+// Each needs a part of it.
+#![allow(dead_code)]
+// Times here are the real machine's.
+#![allow(clippy::disallowed_methods)]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as At, sleep_until};
 
-use crate::instance::Fallible;
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 const ORDER: &str = r#"{"userId":"u1","items":[{"productId":"p1","name":"Tea","price":12.50,"quantity":2},{"productId":"p2","name":"Pot",
     "price":"0.1","quantity":1}],"currency":"EUR","shippingAddress":{"recipient":"R","street":"S","city":"C","postalCode":"1","country":"DE"}}"#;

@@ -34,8 +34,12 @@ const PACED: Duration = Duration::from_secs(20);
 const CLIENTS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(3);
 const MEASURED: Duration = Duration::from_secs(10);
-/// Each asks again as soon as it is answered: far more than can be done, and as many connections as an instance takes.
-const FLOOD: usize = 1_000;
+/// So long the 64 clients go on before the flood, so that all caches are full: what memory is taken then, the flood takes.
+const FILLED: Duration = Duration::from_secs(30);
+/// RocksDB's share of the memory, so small that it is full by then.
+const MEMORY_MIB: &str = "32";
+/// Each asks again as soon as it is answered: far more than can be done, and more connections than an instance takes.
+const FLOOD: usize = 1_500;
 const FLOODED: Duration = Duration::from_secs(60);
 const GIVE_UP: Duration = Duration::from_secs(30);
 
@@ -44,10 +48,26 @@ fn main() -> Fallible<()> {
     let is_kafka = arguments.iter().any(|argument| argument == "--kafka");
     let embedded = if is_kafka { None } else { Some(Embedded::start()?) };
     instance::with_setup_on(embedded.as_ref().map(|broker| broker.address.clone()), "commands", |setup| {
-        let mut instance = setup.start(setup.viewmill().arg("run"))?;
+        let mut instance = setup.start(setup.viewmill().args(["run", "--set", &format!("state.memory_mib={MEMORY_MIB}")]))?;
         instance.wait_until_ready()?;
-        measure(setup, &instance)
+        measure(setup, &instance)?;
+        instance.kill()?;
+        measure_one_partition(setup)
     })
+}
+
+/// Many commands share a transaction where they share a partition: each further one that a transaction writes to costs a request.
+fn measure_one_partition(setup: &Setup) -> Fallible<()> {
+    let setup = Setup { servers: setup.servers.clone(), prefix: format!("{}one-", setup.prefix), directory: setup.directory.join("one") };
+    std::fs::create_dir_all(&setup.directory)?;
+    let settings = ["run", "--set", "topics.partitions=1", "--set", "processing.stream_threads=1"];
+    let mut instance = setup.start(setup.viewmill().args(settings))?;
+    instance.wait_until_ready()?;
+    client::load(instance.address(), CLIENTS, Pace::AtOnce, WARM_UP)?;
+    let full = client::load(instance.address(), CLIENTS, Pace::AtOnce, MEASURED)?;
+    row(&format!("commands of {CLIENTS} clients, one partition and one stream thread"), &full.created, full.rate());
+    report_others("64 clients in one partition", &full);
+    instance.kill()
 }
 
 fn measure(setup: &Setup, instance: &Instance) -> Fallible<()> {
@@ -59,20 +79,22 @@ fn measure(setup: &Setup, instance: &Instance) -> Fallible<()> {
     row("a command, 20 a second", &paced.created, paced.rate());
     let [by_p50, by_p99] = [0.5, 0.99].map(|share| quantile(&paced.created, share).as_secs_f64() / quantile(&bare, share).as_secs_f64());
     println!("| of the transaction | {by_p50:.2} × | {by_p99:.2} × | |");
-    let (before, memory) = (instance.cpu_seconds()?, instance.status_kib("VmRSS")?);
+    let before = instance.cpu_seconds()?;
     let full = client::load(instance.address(), CLIENTS, Pace::AtOnce, MEASURED)?;
     row(&format!("commands of {CLIENTS} clients"), &full.created, full.rate());
     println!(
         "| CPU of the instance for one of them | {:.0} µs | | |",
         (instance.cpu_seconds()? - before) * 1e6 / full.created.len() as f64
     );
+    client::load(instance.address(), CLIENTS, Pace::AtOnce, FILLED)?;
+    let memory = instance.status_kib("VmRSS")?;
     let flood = client::load(instance.address(), FLOOD, Pace::AtOnce, FLOODED)?;
     row(&format!("commands of {FLOOD} clients that never rest, answered"), &flood.created, flood.rate());
     row("the same, refused with 429 or 503", &flood.refused, flood.refused.len() as f64 / flood.elapsed.as_secs_f64());
     let after = client::load(instance.address(), CLIENTS, Pace::AtOnce, Duration::from_secs(2))?;
     row(&format!("{CLIENTS} clients, in the two seconds after"), &after.created, after.rate());
     let peak = instance.status_kib("VmHWM")?;
-    println!("| memory before, and at the peak | {} MiB | {} MiB | |", memory / 1024, peak / 1024);
+    println!("| memory before the flood, and at the peak | {} MiB | {} MiB | |", memory / 1024, peak / 1024);
     for (what, load) in [("20 a second", &paced), ("64 clients", &full), ("the flood", &flood), ("afterwards", &after)] {
         report_others(what, load);
     }

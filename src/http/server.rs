@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 pub struct ServerSettings {
     /// Larger bodies are answered with 413.
     pub max_body_bytes: u64,
-    /// More connections wait until others end.
+    /// On more connections than these only one request is answered each: with 429, but for [`OPERATOR_ROUTES`].
     pub max_connections: usize,
     /// A client that has not sent the headers of a request by then is cut; so is an idle one.
     pub header_timeout: Duration,
@@ -72,6 +72,14 @@ pub enum ServerError {
     },
 }
 
+/// Answered on any connection: who watches an instance must not take a full one for a dead one.
+pub const OPERATOR_ROUTES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// So many connections over the bound are answered at a time; further ones wait, and not for long.
+const MAX_SURPLUS: usize = 64;
+/// The time-outs of these: each takes the place of one that would be told to come again.
+const SURPLUS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Requests with longer headers are answered with 431.
 const LARGEST_HEAD_BYTES: usize = 32_768;
 
@@ -106,14 +114,18 @@ impl Server {
         let service = HttpService::new(table, metrics, self.settings.clone());
         let (drain, draining) = watch::channel(());
         let mut connections = JoinSet::new();
-        let slots = Arc::new(Semaphore::new(self.settings.max_connections));
+        let slots = [self.settings.max_connections, MAX_SURPLUS].map(|count| Arc::new(Semaphore::new(count)));
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => log_end(ended),
                 (stream, slot) = self.accept(&slots) => {
-                    connections.spawn(connection(stream, slot, service.clone(), self.settings.clone(), draining.clone()));
+                    let (service, settings) = match slot.is_surplus {
+                        true => (service.surplus(), self.settings.surplus()),
+                        false => (service.clone(), self.settings.clone()),
+                    };
+                    connections.spawn(connection(stream, slot, service, settings, draining.clone()));
                 }
             }
         }
@@ -132,11 +144,24 @@ impl Server {
     }
 
     /// The next connection, once there is room for it.
-    async fn accept(&self, slots: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+    async fn accept(&self, [slots, surplus]: &[Arc<Semaphore>; 2]) -> (TcpStream, Slot) {
         loop {
+            // Before a connection is there: as long as there is no room for it, it waits outside.
+            let room = tokio::select! {
+                biased;
+                permit = slots.clone().acquire_owned() => permit,
+                permit = surplus.clone().acquire_owned() => permit,
+            };
+            let room = room.expect("the semaphores are never closed");
             match self.listener.accept().await {
-                Ok((stream, _)) => return (stream, slot),
+                Ok((stream, _)) => {
+                    if Arc::ptr_eq(room.semaphore(), slots) {
+                        return (stream, Slot { is_surplus: false, _permit: room });
+                    }
+                    // One may have ended meanwhile.
+                    let (permit, is_surplus) = slots.clone().try_acquire_owned().map_or((room, true), |permit| (permit, false));
+                    return (stream, Slot { is_surplus, _permit: permit });
+                }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -147,19 +172,37 @@ impl Server {
     }
 }
 
+impl ServerSettings {
+    /// For a connection over the bound.
+    fn surplus(&self) -> Self {
+        let short = |timeout: Duration| timeout.min(SURPLUS_TIMEOUT);
+        ServerSettings {
+            header_timeout: short(self.header_timeout),
+            body_timeout: short(self.body_timeout),
+            write_timeout: short(self.write_timeout),
+            ..self.clone()
+        }
+    }
+}
+
+/// The place of a connection.
+struct Slot {
+    /// There was no other.
+    is_surplus: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
 /// One connection from its first request to its last.
-async fn connection(
-    stream: TcpStream,
-    slot: OwnedSemaphorePermit,
-    service: HttpService,
-    settings: ServerSettings,
-    mut draining: watch::Receiver<()>,
-) {
+async fn connection(stream: TcpStream, slot: Slot, service: HttpService, settings: ServerSettings, mut draining: watch::Receiver<()>) {
     // Answers are written whole; there is nothing to gather.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Refusals::new(Stalling::new(stream, settings.write_timeout)));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).max_header_size(LARGEST_HEAD_BYTES);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout)
+        .max_header_size(LARGEST_HEAD_BYTES)
+        .keep_alive(!slot.is_surplus);
     let mut serving = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

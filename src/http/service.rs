@@ -17,7 +17,7 @@ use super::body::{self, BodyFault, WholeBody};
 use super::percent::decode;
 use super::request_count::{self, RequestCount};
 use super::routes::{Endpoint, Found, PathParams, RouteTable};
-use super::server::ServerSettings;
+use super::server::{OPERATOR_ROUTES, ServerSettings};
 use super::template::Params;
 use super::{Problem, Query, redirect};
 use crate::metrics::Metrics;
@@ -29,6 +29,8 @@ const LONGEST_URI_BYTES: usize = 8_192;
 #[derive(Clone)]
 pub(super) struct HttpService {
     inner: Arc<Inner>,
+    /// Of a connection over the bound.
+    is_surplus: bool,
 }
 
 struct Inner {
@@ -40,7 +42,12 @@ struct Inner {
 impl HttpService {
     pub(super) fn new(routes: RouteTable, metrics: Metrics, settings: ServerSettings) -> Self {
         request_count::begin_at_zero(&metrics, routes.endpoints());
-        HttpService { inner: Arc::new(Inner { routes, metrics, settings }) }
+        HttpService { inner: Arc::new(Inner { routes, metrics, settings }), is_surplus: false }
+    }
+
+    /// The same for a connection over the bound.
+    pub(super) fn surplus(&self) -> Self {
+        HttpService { is_surplus: true, ..self.clone() }
     }
 }
 
@@ -50,16 +57,16 @@ impl hyper::service::Service<Request<Incoming>> for HttpService {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let inner = self.inner.clone();
-        Box::pin(async move { Ok(inner.answer(request).await) })
+        let HttpService { inner, is_surplus } = self.clone();
+        Box::pin(async move { Ok(inner.answer(request, is_surplus).await) })
     }
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+    async fn answer(&self, request: Request<Incoming>, is_surplus: bool) -> Response {
         let mut count = RequestCount::begin(self.metrics.clone(), request.method());
         let uri = request.uri().clone();
-        let mut response = match self.route(request, &mut count).await {
+        let mut response = match self.route(request, is_surplus, &mut count).await {
             Ok(response) => response,
             Err(problem) => problem.answer(Some(uri.path())),
         };
@@ -72,9 +79,13 @@ impl Inner {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>, count: &mut RequestCount) -> Result<Response, Problem> {
+    async fn route(&self, request: Request<Incoming>, is_surplus: bool, count: &mut RequestCount) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
-        let (found, query) = match self.find(&head, count) {
+        let found = self.find(&head, count).and_then(|found| match is_surplus && !OPERATOR_ROUTES.contains(&found.0.0.template.text) {
+            true => Err(self.too_many_connections()),
+            false => Ok(found),
+        });
+        let (found, query) = match found {
             Ok(found) => found,
             Err(problem) => {
                 // Who waits for "100 Continue" has not sent it.
@@ -115,6 +126,10 @@ impl Inner {
             }
             Found::Nothing => Err(Problem::new(404, "not-found", "there is nothing here")),
         }
+    }
+
+    fn too_many_connections(&self) -> Problem {
+        Problem::overloaded(format!("this instance has {} connections, as many as it takes", self.settings.max_connections))
     }
 
     async fn call(&self, endpoint: &Endpoint, request: Request<WholeBody>) -> Result<Response, Problem> {

@@ -2,6 +2,7 @@
 
 mod history;
 mod life;
+mod overload;
 mod rejections;
 mod retries;
 

@@ -117,15 +117,20 @@ async fn a_client_that_takes_no_bytes_is_cut() {
     let running = Running::start(routes(), settings).await;
     let mut greedy = Client::to(running.address).await;
     greedy.send("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
-    // The only slot is free again once the other was cut; it is still connected.
-    let mut next = Client::to(running.address).await;
-    assert_eq!(next.ask("GET", "/hello").await.body, "hello");
+    // Its place is free again once it was cut, though it is still connected. Until then others are sent away.
+    let freed = async {
+        while Client::to(running.address).await.ask("GET", "/hello").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, freed).await.expect("cut in time");
     drop(greedy);
 }
 
 #[tokio::test]
-async fn connections_over_the_cap_wait_until_others_end() {
+async fn connections_over_the_cap_are_told_at_once_to_come_again() {
     let (routes, entered, open) = gate();
+    let routes = routes.get("/livez", warp::any().map(|| "alive"));
     let running = Running::start(routes, ServerSettings { max_connections: 2, header_timeout: Duration::from_secs(60), ..quick() }).await;
     let mut first = Client::to(running.address).await;
     assert_eq!(first.ask("GET", "/hello").await.body, "hello");
@@ -133,15 +138,40 @@ async fn connections_over_the_cap_wait_until_others_end() {
     second.send("GET /gate HTTP/1.1\r\nhost: test\r\n\r\n").await;
     entered.notified().await;
 
+    // Also one with a body, which is read and thrown away, so that the answer arrives.
     let mut third = Client::to(running.address).await;
-    let waiting = tokio::spawn(async move { third.ask("GET", "/hello").await.body });
-    // The others are served while it waits.
+    let refused = third.post("/length", "text/plain", "four").await;
+    refused.assert_problem(429, "overloaded", "/length");
+    assert_eq!((refused.header("retry-after"), refused.header("connection")), (Some("1"), Some("close")));
+    assert_eq!(third.rest().await, "", "it is closed");
+    // Whoever watches the instance sees that it lives.
+    assert_eq!(Client::to(running.address).await.ask("GET", "/livez").await.body, "alive");
+    // The others are served meanwhile.
     assert_eq!(first.ask("GET", "/hello").await.body, "hello");
     open.notify_one();
     assert_eq!(second.reply().await.body, "through");
-    assert!(!waiting.is_finished());
     drop(first);
-    assert_eq!(tokio::time::timeout(PATIENCE, waiting).await.expect("served in time").unwrap(), "hello");
+    let freed = async {
+        while Client::to(running.address).await.ask("GET", "/hello").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, freed).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn more_than_can_be_told_so_wait_their_turn() {
+    let running = Running::start(routes(), ServerSettings { max_connections: 1, header_timeout: Duration::from_secs(60), ..quick() }).await;
+    let mut first = Client::to(running.address).await;
+    assert_eq!(first.ask("GET", "/hello").await.body, "hello");
+    // They say nothing, and are cut.
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(Client::to(running.address).await);
+    }
+    let asked = async { Client::to(running.address).await.ask("GET", "/hello").await.status };
+    assert_eq!(tokio::time::timeout(PATIENCE, asked).await.expect("its turn came"), 429);
+    drop(silent);
 }
 
 #[tokio::test]
