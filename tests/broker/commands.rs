@@ -1,5 +1,6 @@
 //! The write side over HTTP: what can be asked of an order, what is answered, and what then stands in the log.
 
+mod customers;
 mod history;
 mod life;
 mod overload;

@@ -1,14 +1,16 @@
-//! Commands that are sent again, also because the process died in the middle.
+//! Commands that are sent again, also because the process died in the middle or the order's task moved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Shop, eventually, lines, log, order_of, parsed};
-use crate::support::{HttpClient, Instance, LOOK_INTERVAL, Run, free_address};
+use super::customers::{Customers, Life};
+use super::{Shop, eventually, log, order_of, parsed};
+use crate::support::{Instance, PATIENCE, Run, eventually_served, free_address};
+
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_key_is_one_command() {
@@ -42,72 +44,106 @@ fn a_key_is_one_command() {
     assert_eq!(types, ["ORDER_CREATED", "ORDER_APPROVED"]);
 }
 
-const CLIENTS: usize = 4;
-const KEYS: usize = 25;
-/// After so many answers, over all clients, the process is killed.
-const KILLS: [usize; 2] = [20, 60];
+/// The process is killed when so many further commands are answered: also while it starts, or has just begun.
+const KILLS: [usize; 10] = [40, 1, 30, 60, 1, 80, 5, 50, 20, 60];
 
 #[test]
 fn each_key_is_one_order_through_kills() {
     let run = Run::new("command-kills");
-    let address = free_address();
-    let listen = address.to_string();
-    let settings = [("VIEWMILL__HTTP__LISTEN", &*listen)];
-    let mut instance = Instance::start(&run, "a", &settings);
+    let (address, began) = (free_address(), Instant::now());
+    let mut instance = start(&run, "a", address);
     instance.wait_ready();
-    let (answered, sent) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let orders: BTreeMap<String, String> = thread::scope(|scope| {
-        let (answered, sent) = (&answered, &sent);
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                scope.spawn(move || {
-                    let create = |number| {
-                        let key = format!("k-{client}-{number}");
-                        let order = create(address, &key, sent);
-                        answered.fetch_add(1, Ordering::Relaxed);
-                        (key, order)
-                    };
-                    (0..KEYS).map(create).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        for kill in KILLS {
-            eventually("orders are created", || (answered.load(Ordering::Relaxed) >= kill).then_some(()));
+    let customers = Customers::of(&[address]);
+    let lives = customers.order_during(|| {
+        for further in KILLS {
+            customers.wait_answers(further);
             instance.kill();
-            instance = Instance::start(&run, "a", &settings);
+            instance = start(&run, "a", address);
         }
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        customers.wait_answers(30);
     });
-    instance.wait_ready();
-    assert!(answered.load(Ordering::Relaxed) < sent.load(Ordering::Relaxed), "some were sent again");
-    let ids: BTreeSet<&String> = orders.values().collect();
-    assert_eq!((orders.len(), ids.len()), (CLIENTS * KEYS, CLIENTS * KEYS), "each key has its own order");
-    let events = log(&run);
-    let created: Vec<&String> = events.iter().filter(|event| event[2] == "ORDER_CREATED").map(|event| &event[1]).collect();
-    assert_eq!((created.len(), created.iter().copied().collect::<BTreeSet<_>>()), (events.len(), ids), "one event a key, and no other");
-    println!("{} orders, sent {} times", orders.len(), sent.load(Ordering::Relaxed));
-    let mut shop = Shop::of(&instance);
-    for (key, order) in &orders {
-        let again = shop.post("/api/orders", &[("Idempotency-Key", key)], &order_of("kim"));
-        assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")), "{}", again.body);
-        assert_eq!(parsed(&again)["orderId"], **order);
-    }
-    assert_eq!(log(&run).len(), events.len());
+    assert_right(&run, &customers, &lives, &mut [&mut instance]);
+    println!("{} kills, all in {:?}", KILLS.len(), began.elapsed());
 }
 
-/// Sends a command until it is answered: by nobody, by 202 and by 503 it is not.
-fn create(address: SocketAddr, key: &str, sent: &AtomicUsize) -> String {
-    let mut client = HttpClient::new(address);
-    let (headers, body) = (lines(&[("Idempotency-Key", key)], true), order_of("kim").to_string());
-    eventually("the order is created", || {
-        sent.fetch_add(1, Ordering::Relaxed);
-        let answer = client.post("/api/orders", &headers, &body);
-        match answer {
-            Ok(response) if response.status == 201 => return Some(parsed(&response)["orderId"].as_str().unwrap().to_owned()),
-            Ok(response) => assert!(matches!(response.status, 202 | 503), "{}", response.body),
-            Err(_) => {}
+/// How an instance leaves.
+#[derive(Clone, Copy, Debug)]
+enum Leaving {
+    Told,
+    Killed,
+}
+
+#[test]
+fn each_key_is_one_order_while_tasks_move_between_two_processes() {
+    let run = Run::new("command-moves");
+    let (names, addresses, began) = (["a", "b"], [free_address(), free_address()], Instant::now());
+    let mut instances = [0, 1].map(|at| start(&run, names[at], addresses[at]));
+    instances.iter_mut().for_each(Instance::wait_ready);
+    let customers = Customers::of(&addresses);
+    let lives = customers.order_during(|| {
+        for (at, leaving) in [(1, Leaving::Told), (0, Leaving::Told), (1, Leaving::Killed), (0, Leaving::Killed), (0, Leaving::Told)] {
+            wait_tasks(&mut instances[1 - at], &[4, 4]);
+            customers.wait_answers(30);
+            let left = Instant::now();
+            match leaving {
+                Leaving::Told => assert!(instances[at].terminate(DRAIN_LIMIT).success(), "a drained instance ends with 0"),
+                Leaving::Killed => instances[at].kill(),
+            }
+            wait_tasks(&mut instances[1 - at], &[8]);
+            println!("{} is {leaving:?}: the other has all tasks after {:?}", names[at], left.elapsed());
+            customers.wait_answers(30);
+            instances[at] = start(&run, names[at], addresses[at]);
         }
-        thread::sleep(LOOK_INTERVAL);
-        None
-    })
+        wait_tasks(&mut instances[1], &[4, 4]);
+        customers.wait_answers(30);
+    });
+    let [a, b] = &mut instances;
+    assert_right(&run, &customers, &lives, &mut [a, b]);
+    println!("ten moves, all in {:?}", began.elapsed());
+}
+
+fn start(run: &Run, name: &str, address: SocketAddr) -> Instance {
+    let mut instance =
+        Instance::start(run, name, &[("VIEWMILL__HTTP__LISTEN", &address.to_string()), ("VIEWMILL__TOPICS__PARTITIONS", "4")]);
+    instance.follow_one_redirect();
+    instance
+}
+
+fn wait_tasks(instance: &mut Instance, tasks: &[usize]) {
+    eventually("the tasks are shared out", || (instance.tasks_of_members() == tasks).then_some(()));
+}
+
+/// The log has what was answered and nothing else, the views show it, and each command that is sent again is answered as before.
+fn assert_right(run: &Run, customers: &Customers, lives: &[Life], instances: &mut [&mut Instance]) {
+    instances.iter_mut().for_each(|instance| instance.wait_ready());
+    let [answered, sent, replayed] = customers.counts();
+    let refused: usize = lives.iter().map(Life::refused).sum();
+    println!("{} orders, {answered} commands ({refused} refused) sent {sent} times, {replayed} first heard of as replayed", lives.len());
+    assert!(sent > answered && replayed > 0, "some were sent again, and some of these had been decided");
+    let orders: BTreeSet<&str> = lives.iter().map(|life| &*life.order).collect();
+    assert_eq!(orders.len(), lives.len(), "each key has its own order");
+
+    let events = log(run);
+    assert_in_the_log(&events, lives);
+    eventually_served(&run.fold().orders, instances, PATIENCE);
+    customers.assert_told_again(lives);
+    assert_eq!(log(run), events, "what is told again is no event");
+}
+
+/// Every order has its events, in their order and with versions from 1 on in each topic, and no id is there twice.
+fn assert_in_the_log(events: &[[String; 5]], lives: &[Life]) {
+    let ids: BTreeSet<&str> = events.iter().map(|[.., id]| &**id).collect();
+    assert_eq!(ids.len(), events.len(), "an event is in the log twice");
+    let mut logged: BTreeMap<(&str, &str), Vec<(&str, &str)>> = BTreeMap::new();
+    for [topic, order, kind, version, _] in events {
+        logged.entry((order, topic)).or_default().push((kind, version));
+    }
+    for life in lives {
+        for (topic, kinds) in &life.events {
+            let versions: Vec<String> = (1..=kinds.len()).map(|version| version.to_string()).collect();
+            let expected: Vec<(&str, &str)> = kinds.iter().copied().zip(versions.iter().map(|version| &**version)).collect();
+            assert_eq!(logged.remove(&(&*life.order, *topic)).unwrap_or_default(), expected, "{topic} of {}", life.order);
+        }
+    }
+    assert_eq!(logged, BTreeMap::new(), "nobody was told of these");
 }

@@ -9,6 +9,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::http::Response;
 use super::{HttpClient, LOOK_INTERVAL, PATIENCE, Run};
 
@@ -130,6 +132,15 @@ impl Instance {
         let values: Vec<f64> = values.collect();
         assert!(!values.is_empty(), "no metric {name} {labels:?}");
         values.iter().sum()
+    }
+
+    /// How many tasks each member runs, by name, as this one sees it. None while it does not listen.
+    pub fn tasks_of_members(&mut self) -> Vec<usize> {
+        let Ok(answer) = self.try_get("/v1/members") else { return Vec::new() };
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        let is_active = |task: &&Value| task["role"] == "active" && task["state"] == "active";
+        let members = answer["members"].as_array().unwrap().iter();
+        members.map(|member| member["tasks"].as_array().unwrap().iter().filter(is_active).count()).collect()
     }
 
     /// Whether a line of its log has these words.
