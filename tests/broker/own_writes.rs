@@ -1,50 +1,151 @@
 //! Who has written reads what he wrote: by id, by status and in the statistics, at either of two instances, under load.
+//!
+//! After each write all views are asked at both instances at the same time, by as many readers, with the token of the write. In some
+//! rounds they are asked before without it, which shows that this test can tell what is stale.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use viewmill::Position;
 use viewmill::kafka::{KafkaProducer, KafkaSettings};
 use viewmill::ports::TransactionalProducer;
 use viewmill::query::ConsistencyToken;
 use viewmill::record::{OutputRecord, Timestamp};
 
-use crate::support::{HttpClient, Instance, LOOK_INTERVAL, PATIENCE, Run};
+use crate::support::{HttpClient, Instance, LOOK_INTERVAL, PATIENCE, Response, Run};
 
 const SEED: u64 = 11;
-/// Each has a currency that nobody else uses, so that its part of the statistics is known exactly.
-const WRITERS: [&str; 4] = ["GBP", "CHF", "CAD", "AUD"];
-const ROUNDS: usize = 80;
+/// How many reads with a token there are, unless `VIEWMILL_OWN_WRITES_READS` tells.
+const READS: usize = 20_000;
+/// Each writer has a currency that nobody else uses, so that its part of the statistics is known exactly.
+const WRITERS: [&str; 16] =
+    ["GBP", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "ILS", "ZAR"];
+/// Readers of each view at each instance, for each writer.
+const READERS: usize = 2;
+/// Reads after each write.
+const READS_A_WRITE: usize = READERS * VIEWS.len() * 2;
+/// In every such round they read without a token too.
+const CONTROL: usize = 8;
 /// Records a second from somebody else.
 const LOAD: u32 = 1_000;
+
+#[derive(Clone, Copy, Debug)]
+enum View {
+    ById,
+    ByStatus,
+    Statistics,
+}
+
+const VIEWS: [View; 3] = [View::ById, View::ByStatus, View::Statistics];
 
 /// What was seen, over all writers.
 #[derive(Default)]
 struct Seen {
     reads: AtomicUsize,
-    /// Of reads without a token, right after the write.
-    stale_without: AtomicUsize,
     longest_ms: AtomicUsize,
+    /// Looks without a token, right after the write: at a view, at both instances.
+    looks_without: AtomicUsize,
+    /// Those that did not show the write, by view.
+    stale_without: [AtomicUsize; VIEWS.len()],
     /// Orders that came into being, so that later ones are newer.
     orders: AtomicUsize,
 }
 
-/// Writes events and reads them back.
+/// Asks one instance for one view.
+struct Reader {
+    view: View,
+    client: HttpClient,
+    elsewhere: Vec<(SocketAddr, HttpClient)>,
+}
+
+/// What a write must have led to.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    id: &'a str,
+    status: &'a str,
+    currency: &'a str,
+}
+
+/// A part of what is served of an order: for the statistics the sum of its currency, for the others whether it is there.
+type Shown = f64;
+
+impl Reader {
+    fn new(view: View, client: HttpClient) -> Reader {
+        Reader { view, client, elsewhere: Vec::new() }
+    }
+
+    /// What this instance shows of a write. Each answers for its own partitions; together they are all.
+    fn look(&mut self, written: Written<'_>, headers: &str) -> Shown {
+        let Written { id, status, currency } = written;
+        let path = match self.view {
+            View::ById => format!("/api/orders/{id}"),
+            View::ByStatus => format!("/api/orders?status={status}&limit=50&scope=local"),
+            View::Statistics => "/api/dashboard?scope=local".to_owned(),
+        };
+        let response = self.ask(&path, headers);
+        if response.status == 404 {
+            return 0.0;
+        }
+        assert_eq!((response.status, response.header("view-stale")), (200, None), "{path}: {}", response.body);
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        match self.view {
+            View::ById => f64::from(u8::from(body["status"] == status)),
+            View::ByStatus => f64::from(u8::from(body["orders"].as_array().unwrap().iter().any(|order| order["orderId"] == id))),
+            View::Statistics => body["revenue"][currency]["gross"].as_f64().unwrap_or(0.0),
+        }
+    }
+
+    /// One redirect is followed, with the same headers.
+    fn ask(&mut self, path: &str, headers: &str) -> Response {
+        let response = self.client.get_with(path, headers).unwrap();
+        if response.status != 307 {
+            return response;
+        }
+        let location = response.header("location").unwrap().strip_prefix("http://").unwrap();
+        let (server, path) = location.split_at(location.find('/').unwrap());
+        let server: SocketAddr = server.parse().unwrap();
+        if self.elsewhere.iter().all(|(known, _)| *known != server) {
+            self.elsewhere.push((server, HttpClient::new(server)));
+        }
+        let (_, client) = self.elsewhere.iter_mut().find(|(known, _)| *known == server).unwrap();
+        client.get_with(path, headers).unwrap()
+    }
+}
+
+/// Writes events and has them read.
 struct Writer<'a> {
     run: &'a Run,
     currency: &'static str,
     producer: KafkaProducer,
     /// Of all that it has written.
     token: ConsistencyToken,
-    clients: [HttpClient; 2],
-    elsewhere: Vec<(SocketAddr, HttpClient)>,
+    /// For each view one at each of the instances.
+    readers: Vec<[Reader; 2]>,
     seen: &'a Seen,
 }
 
 impl Writer<'_> {
+    /// An order comes into being and is approved; after each step every view must show it.
+    fn round(&mut self, round: usize) {
+        let id = format!("own-{}-{round}", self.currency);
+        // Newer than all that somebody else makes, while the record's own time is older: it does not wait for theirs.
+        let number = self.seen.orders.fetch_add(1, Ordering::Relaxed);
+        let time = format!("2031-01-{:02}T{:02}:{:02}:00.000Z", 1 + number / 1_440, number / 60 % 24, number % 60);
+        let items = json!([{"productId": "p", "name": "P", "price": 2, "quantity": 5}]);
+        let address = json!({"recipient": "r", "street": "s", "city": "c", "postalCode": "1", "country": "GB", "express": false});
+        let data = json!({"orderId": id, "userId": "u", "items": items, "totalAmount": 10, "currency": self.currency,
+            "shippingAddress": address, "estimatedDelivery": time});
+        let created = json!({"type": "ORDER_CREATED", "aggregateId": id, "version": 1, "timestamp": time, "data": data});
+        self.write(&id, &created);
+        self.check(round, &id, "CREATED");
+        let approved = json!({"type": "ORDER_APPROVED", "aggregateId": id, "version": 2, "timestamp": time, "data": {}});
+        self.write(&id, &approved);
+        self.check(round, &id, "APPROVED");
+    }
+
     /// Writes an event and remembers where it came to lie.
     fn write(&mut self, id: &str, event: &Value) {
         let topic = format!("{}order-events", self.run.topic_prefix);
@@ -59,76 +160,55 @@ impl Writer<'_> {
         self.token.include(&ConsistencyToken::new(&self.run.id, &position));
     }
 
-    /// Asks an instance, with the token; one redirect is followed, with the same headers.
-    fn read(&mut self, at: usize, path: &str) -> Value {
-        let headers = format!("Consistency-Token: {}\r\n", self.token);
-        let began = Instant::now();
-        let mut response = self.clients[at].get_with(path, &headers).unwrap();
-        if response.status == 307 {
-            let location = response.header("location").unwrap().strip_prefix("http://").unwrap().to_owned();
-            let (server, path) = location.split_at(location.find('/').unwrap());
-            let server: SocketAddr = server.parse().unwrap();
-            if self.elsewhere.iter().all(|(known, _)| *known != server) {
-                self.elsewhere.push((server, HttpClient::new(server)));
+    fn check(&mut self, round: usize, id: &str, status: &str) {
+        let written = Written { id, status, currency: self.currency };
+        let gross = (10 * (round + 1)) as f64;
+        let is_shown = |view: View, shown: [Shown; 2]| match view {
+            // Whoever is asked: who has not got it knows who has.
+            View::ById => shown == [1.0, 1.0],
+            View::ByStatus => shown.contains(&1.0),
+            View::Statistics => shown.iter().sum::<f64>() == gross,
+        };
+        if round % CONTROL == CONTROL - 1 {
+            for (view, shown) in self.look(written, "") {
+                self.seen.looks_without.fetch_add(1, Ordering::Relaxed);
+                self.seen.stale_without[view as usize].fetch_add(usize::from(!is_shown(view, shown)), Ordering::Relaxed);
             }
-            let (_, client) = self.elsewhere.iter_mut().find(|(known, _)| *known == server).unwrap();
-            response = client.get_with(path, &headers).unwrap();
         }
-        self.seen.reads.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
+        let looks = self.look(written, &format!("Consistency-Token: {}\r\n", self.token));
         self.seen.longest_ms.fetch_max(began.elapsed().as_millis() as usize, Ordering::Relaxed);
-        assert_eq!((response.status, response.header("view-stale")), (200, None), "{path}: {}", response.body);
-        serde_json::from_str(&response.body).unwrap()
-    }
-
-    /// An order comes into being and is approved; after each step every view must show it.
-    fn round(&mut self, round: usize) {
-        let (id, at) = (format!("own-{}-{round}", self.currency), round % 2);
-        // Newer than all that somebody else makes, while the record's own time is older: it does not wait for theirs.
-        let number = self.seen.orders.fetch_add(1, Ordering::Relaxed);
-        let time = format!("2031-01-01T{:02}:{:02}:00.000Z", number / 60, number % 60);
-        let items = serde_json::json!([{"productId": "p", "name": "P", "price": 2, "quantity": 5}]);
-        let address =
-            serde_json::json!({"recipient": "r", "street": "s", "city": "c", "postalCode": "1", "country": "GB", "express": false});
-        let data = serde_json::json!({"orderId": id, "userId": "u", "items": items, "totalAmount": 10, "currency": self.currency,
-            "shippingAddress": address, "estimatedDelivery": time});
-        let created = serde_json::json!({"type": "ORDER_CREATED", "aggregateId": id, "version": 1, "timestamp": time, "data": data});
-        self.write(&id, &created);
-        if round % 4 == 3 {
-            // One of them has the order's task; the other redirects.
-            let path = format!("/api/orders/{id}");
-            let is_stale = self.clients.iter_mut().any(|client| client.get(&path).unwrap().status == 404);
-            self.seen.stale_without.fetch_add(usize::from(is_stale), Ordering::Relaxed);
+        for (view, shown) in looks {
+            assert!(is_shown(view, shown), "{view:?} does not show {id} as {status}, with {gross} {}: {shown:?}", self.currency);
+            self.seen.reads.fetch_add(2, Ordering::Relaxed);
         }
-        self.check(&id, at, "CREATED", round + 1);
-        let approved = serde_json::json!({"type": "ORDER_APPROVED", "aggregateId": id, "version": 2, "timestamp": time, "data": {}});
-        self.write(&id, &approved);
-        self.check(&id, 1 - at, "APPROVED", round + 1);
     }
 
-    fn check(&mut self, id: &str, at: usize, status: &str, orders: usize) {
-        let order = self.read(at, &format!("/api/orders/{id}"));
-        assert_eq!(order["status"], status, "{id}");
-        // Each instance answers for its own partitions; together they are all.
-        let lists = [0, 1].map(|at| self.read(at, &format!("/api/orders?status={status}&limit=50&scope=local")));
-        let listed = lists.iter().flat_map(|list| list["orders"].as_array().unwrap()).any(|order| order["orderId"] == id);
-        assert!(listed, "{id} is not among the newest of {status}");
-        let gross = [0, 1].map(|at| {
-            let dashboard = self.read(at, "/api/dashboard?scope=local");
-            dashboard["revenue"][self.currency]["gross"].as_f64().unwrap_or(0.0)
-        });
-        assert_eq!(gross.iter().sum::<f64>(), (10 * orders) as f64, "{} after {orders} orders", self.currency);
+    /// All readers look at the same time.
+    fn look(&mut self, written: Written<'_>, headers: &str) -> Vec<(View, [Shown; 2])> {
+        thread::scope(|scope| {
+            let looks: Vec<_> = self
+                .readers
+                .iter_mut()
+                .map(|pair| (pair[0].view, pair.each_mut().map(|reader| scope.spawn(move || reader.look(written, headers)))))
+                .collect();
+            looks.into_iter().map(|(view, pair)| (view, pair.map(|look| look.join().unwrap()))).collect()
+        })
     }
 }
 
 #[test]
 fn a_reader_with_a_token_sees_what_it_wrote_at_either_instance() {
+    let wanted = std::env::var("VIEWMILL_OWN_WRITES_READS").map_or(READS, |text| text.parse().unwrap());
+    // At least so many that one is a control.
+    let rounds = wanted.div_ceil(WRITERS.len() * 2 * READS_A_WRITE).max(CONTROL);
     let run = Run::new("own-writes");
     let mut load = run.begin_producing(100_000, SEED, Some(LOAD));
     let settings = [("VIEWMILL__TOPICS__PARTITIONS", "4"), ("VIEWMILL__HTTP__MAX_WAIT_MS", "20000")];
     let mut instances = [Instance::start(&run, "a", &settings), Instance::start(&run, "b", &settings)];
     instances.iter_mut().for_each(Instance::wait_ready);
     let deadline = Instant::now() + PATIENCE;
-    while !instances.iter_mut().all(|instance| tasks(instance) == [4, 4]) {
+    while !instances.iter_mut().all(|instance| instance.tasks_of_members() == [4, 4]) {
         assert!(Instant::now() < deadline, "each runs four tasks, and both know");
         thread::sleep(LOOK_INTERVAL);
     }
@@ -138,23 +218,17 @@ fn a_reader_with_a_token_sees_what_it_wrote_at_either_instance() {
             let settings = KafkaSettings::new(&run.bootstrap, &run.id, currency);
             let mut producer = KafkaProducer::without_transactions(&settings);
             producer.replace(Duration::from_secs(10)).unwrap();
-            let clients = [instances[0].client(), instances[1].client()];
+            let pair = |view| instances.each_ref().map(|instance| Reader::new(view, instance.client()));
+            let readers = VIEWS.iter().cycle().take(VIEWS.len() * READERS).map(|view| pair(*view)).collect();
             let token = ConsistencyToken::new(&run.id, &Position::default());
-            let mut writer = Writer { run: &run, currency, producer, token, clients, elsewhere: Vec::new(), seen: &seen };
-            scope.spawn(move || (0..ROUNDS).for_each(|round| writer.round(round)));
+            let mut writer = Writer { run: &run, currency, producer, token, readers, seen: &seen };
+            scope.spawn(move || (0..rounds).for_each(|round| writer.round(round)));
         }
     });
     assert!(load.runs(), "there was load all the time");
-    let (reads, stale) = (seen.reads.load(Ordering::Relaxed), seen.stale_without.load(Ordering::Relaxed));
-    println!("0 stale of {reads} reads in {:?}, the longest took {} ms", began.elapsed(), seen.longest_ms.load(Ordering::Relaxed));
-    println!("without a token {stale} of {} reads by id right after the write were stale", WRITERS.len() * ROUNDS / 4);
-    assert!(stale > 0, "this test can tell");
-}
-
-/// How many tasks each of the two runs, as an instance sees it.
-fn tasks(instance: &mut Instance) -> Vec<usize> {
-    let answer: Value = serde_json::from_str(&instance.try_get("/v1/members").unwrap().body).unwrap();
-    let is_active = |task: &&Value| task["role"] == "active" && task["state"] == "active";
-    let members = answer["members"].as_array().unwrap().iter();
-    members.map(|member| member["tasks"].as_array().unwrap().iter().filter(is_active).count()).collect()
+    let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let stale: Vec<usize> = seen.stale_without.iter().map(of).collect();
+    println!("0 stale of {} reads in {:?}, the longest took {} ms", of(&seen.reads), began.elapsed(), of(&seen.longest_ms));
+    println!("stale without a token, right after the write: {stale:?} of {} looks at {VIEWS:?}", of(&seen.looks_without) / VIEWS.len());
+    assert!(stale.iter().all(|stale| *stale > 0), "this test can tell: {stale:?}");
 }
