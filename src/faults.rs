@@ -74,6 +74,10 @@ pub enum Sabotage {
     LeaveUnfinishedRows,
     /// A marker tells of the outputs of its own commit alone.
     ForgetOutputs,
+    /// A command is decided on the state alone, without the events that have not come back.
+    ForgetUnreadEvents,
+    /// A command that was decided is decided again.
+    ForgetSeenCommands,
 }
 
 impl Sabotage {
@@ -109,6 +113,8 @@ impl Sabotage {
         ("ignore-other-writers", Sabotage::IgnoreOtherWriters),
         ("leave-unfinished-rows", Sabotage::LeaveUnfinishedRows),
         ("forget-outputs", Sabotage::ForgetOutputs),
+        ("forget-unread-events", Sabotage::ForgetUnreadEvents),
+        ("forget-seen-commands", Sabotage::ForgetSeenCommands),
     ];
 }
 

@@ -13,6 +13,7 @@ use super::{
     Aggregate, CommandRecord, DEADLINE_EXCEEDED, DecisionContext, EventMeta, IDEMPOTENCY_KEY_REUSED, OUTCOME_LOST, OVERLOADED, Outcome,
     Rejection, VERSION_MISMATCH,
 };
+use crate::faults::Sabotage;
 use crate::processor::{Output, ProcessResult, Processor, ProcessorContext, ProcessorError, PunctuationId, StoreRef};
 use crate::record::{Record, Timestamp};
 
@@ -76,7 +77,8 @@ impl<A: Aggregate> Handler<A> {
             let late = Rejection::new(DEADLINE_EXCEEDED, "the command came to its handler after its deadline, and was not carried out");
             return Ok((asked.rejected(late, None), "command-expired"));
         }
-        if let Some(seen) = self.seen.find(context, &asked.key)? {
+        let seen = self.seen.find(context, &asked.key)?;
+        if let Some(seen) = seen.filter(|_| !context.sabotaged(Sabotage::ForgetSeenCommands)) {
             return asked.answer_again(&seen);
         }
         let command = match &asked.record.command {
@@ -97,7 +99,7 @@ impl<A: Aggregate> Handler<A> {
     fn decide(&self, context: &mut ProcessorContext<'_>, asked: &Asked<'_, A>, command: &A::Command) -> Answered {
         let (aggregate, actor) = (&*self.aggregate, asked.record.actor.as_ref());
         let mut state = context.store(self.states).get(asked.id)?.as_deref().cloned();
-        if !self.unread.apply(context, aggregate, asked.id, &mut state)? {
+        if !context.sabotaged(Sabotage::ForgetUnreadEvents) && !self.unread.apply(context, aggregate, asked.id, &mut state)? {
             let full = Rejection::new(OVERLOADED, "too many events of this one have not been read back yet; try again later");
             return Ok((asked.rejected(full, None), "command-overloaded"));
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::scope::TaskScope;
 use super::{IndexRef, Output, ProcessResult, ProcessorError, StoreRef};
 use crate::codec::{self, KeyCodec, StoreKey, StoreValue};
+use crate::faults::Sabotage;
 use crate::record::{Data, Headers, Offset, Record, Timestamp};
 use crate::state::{KeyRange, KeyValueStore, TypedStore};
 
@@ -83,6 +84,11 @@ impl<'a> ProcessorContext<'a> {
     /// left out.
     pub fn count(&mut self, event: &'static str) {
         self.scope.count(event);
+    }
+
+    /// Whether this rule is broken on purpose.
+    pub(crate) fn sabotaged(&self, rule: Sabotage) -> bool {
+        self.scope.sabotaged().is(rule)
     }
 
     /// The largest record time that this task has seen.

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::{ProcessResult, RecordContext};
+use crate::faults::Sabotaged;
 use crate::record::{Header, Headers, Timestamp, TopicName};
 use crate::state::{ErasedStore, KeyRange, StoreError};
 
@@ -52,6 +53,8 @@ pub(crate) trait TaskScope {
     fn is_replay(&self) -> bool;
     /// The largest record time seen.
     fn stream_time(&self) -> Timestamp;
+    /// Which rule is broken on purpose.
+    fn sabotaged(&self) -> Sabotaged;
     /// Adds one to a count of the application.
     fn count(&mut self, what: &'static str);
     /// Holds a record for Kafka until the current one is done.

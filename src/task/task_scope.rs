@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::Task;
+use crate::faults::Sabotaged;
 use crate::processor::{EdgeId, Emitted, ProcessResult, RecordContext, StoreId, TaskScope};
 use crate::record::Timestamp;
 use crate::state::{Direction, ErasedStore, KeyRange, StoreError};
@@ -42,6 +43,10 @@ impl TaskScope for Task {
 
     fn stream_time(&self) -> Timestamp {
         self.stream_time.unwrap_or(Timestamp::MIN)
+    }
+
+    fn sabotaged(&self) -> Sabotaged {
+        self.sabotaged
     }
 
     fn count(&mut self, what: &'static str) {

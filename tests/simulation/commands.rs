@@ -2,18 +2,20 @@
 //! again: each key is decided once, versions have no gaps, nothing is overdrawn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use super::process::{Program, Running, no_metrics};
 use crate::clock::{Clock as _, ManualClock};
 use crate::codec::{Codec as _, Json};
 use crate::command::{CommandState, Outcome};
+use crate::faults::{Sabotage, Sabotaged};
 use crate::query::TaskView;
 use crate::record::Timestamp;
 use crate::runtime::step::StepSettings;
 use crate::state::MemoryDisk;
 use crate::testkit::cluster::{FakeCluster, Faults, Isolation};
-use crate::topology::{Names, TopologyBuilder};
+use crate::topology::{Names, TaskId, TopologyBuilder};
 
 // Its routes and its main function are for the example alone.
 #[allow(dead_code)]
@@ -24,6 +26,27 @@ use example::{Event, Fact};
 
 const PARTITIONS: i32 = 2;
 const ACCOUNTS: usize = 4;
+/// A rule that is broken on purpose must be found within these.
+const SEEDS: Range<u64> = 0..40;
+
+/// What must hold of all that committed readers see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// The versions of an account have no gaps, and none comes twice.
+    NoGaps,
+    /// No event stands in the log twice.
+    NoDouble,
+    /// Nobody withdraws what is not there.
+    NotOverdrawn,
+    /// Each record has one outcome.
+    Answered,
+    /// There is one event for one decision.
+    OneEvent,
+    /// There is one decision for one key.
+    OneDecision,
+    /// All events have come back.
+    ComesBack,
+}
 
 struct Town {
     program: Program,
@@ -37,7 +60,7 @@ struct Town {
 }
 
 impl Town {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let clock = ManualClock::at(Timestamp(1_000_000));
         let cluster = FakeCluster::new(seed, clock.clone());
         let names = Names::new("bank", "");
@@ -50,7 +73,11 @@ impl Town {
         let program = Program {
             metrics: no_metrics(&clock),
             topology: builder.build().expect("the topology is whole"),
-            settings: StepSettings { records_per_step: 7, ..StepSettings::default() },
+            settings: StepSettings {
+                sabotaged: sabotage.map(Sabotaged::by).unwrap_or_default(),
+                records_per_step: 7,
+                ..StepSettings::default()
+            },
             partitions: PARTITIONS,
             cluster,
             clock,
@@ -133,37 +160,56 @@ impl Town {
         })
     }
 
-    /// The rules, over all that committed readers see.
-    fn check(&self) {
-        let seed = self.seed;
-        let (mut accounts, mut ids) = (BTreeMap::<String, (u64, u64)>::new(), BTreeSet::new());
+    /// The rules that are broken, over all that committed readers see.
+    fn broken(&self) -> Vec<(Rule, String)> {
+        let (mut accounts, mut ids, mut broken) = (BTreeMap::<String, (u64, u64)>::new(), BTreeSet::new(), Vec::new());
         let events = self.read("account-events");
         for (account, json) in &events {
             let event: Event = serde_json::from_slice(json).expect("an event");
             let (version, balance) = accounts.entry(account.clone()).or_default();
-            assert_eq!(event.version, *version + 1, "seed {seed}: versions of {account} have no gaps");
-            assert!(ids.insert(event.id.clone()), "seed {seed}: {account} has one event twice");
+            if event.version != *version + 1 {
+                broken.push((Rule::NoGaps, format!("version {} of {account} follows {version}", event.version)));
+            }
+            if !ids.insert(event.id.clone()) {
+                broken.push((Rule::NoDouble, format!("{account} has the event {} twice", event.id)));
+            }
             *version = event.version;
             *balance = match event.fact {
                 Fact::Opened => 0,
                 Fact::Deposited(amount) => *balance + amount,
-                Fact::Withdrawn(amount) => balance.checked_sub(amount).unwrap_or_else(|| panic!("seed {seed}: {account} is overdrawn")),
+                Fact::Withdrawn(amount) => balance.checked_sub(amount).unwrap_or_else(|| {
+                    broken.push((Rule::NotOverdrawn, format!("{account} gives {amount} of {balance}")));
+                    0
+                }),
             };
         }
         let outcomes: Vec<Outcome> =
             self.read("command-results").iter().map(|(_, json)| Json.decode(Some(json)).expect("an outcome")).collect();
-        assert_eq!(outcomes.len(), self.sent.len(), "seed {seed}: each record has one outcome");
         let decided: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.replayed).collect();
         let succeeded = decided.iter().filter(|outcome| outcome.state == CommandState::Succeeded).count();
-        assert_eq!(succeeded, events.len(), "seed {seed}: one event for one decision");
         let keys: BTreeSet<(&String, String)> = self.sent.iter().map(|(account, json)| (account, key_of(json))).collect();
-        assert_eq!(decided.len(), keys.len(), "seed {seed}: one decision for one key");
-        for task in self.program.tasks() {
-            let unread =
-                self.program.cluster.read_all(&self.program.names.changelog("account-unread"), task.partition, Isolation::ReadCommitted);
-            let last: BTreeMap<_, _> = unread.into_iter().filter_map(|row| Some((row.key?, row.value))).collect();
-            assert!(last.values().all(Option::is_none), "seed {seed}: all events have come back");
+        for (rule, found, expected) in [
+            (Rule::Answered, outcomes.len(), self.sent.len()),
+            (Rule::OneEvent, events.len(), succeeded),
+            (Rule::OneDecision, decided.len(), keys.len()),
+            (Rule::ComesBack, self.unread(), 0),
+        ] {
+            if found != expected {
+                broken.push((rule, format!("there are {found}, not {expected}")));
+            }
         }
+        broken
+    }
+
+    /// Of how many accounts the handler still waits for events.
+    fn unread(&self) -> usize {
+        let changelog = self.program.names.changelog("account-unread");
+        let of_task = |task: TaskId| {
+            let rows = self.program.cluster.read_all(&changelog, task.partition, Isolation::ReadCommitted);
+            let last: BTreeMap<_, _> = rows.into_iter().filter_map(|row| Some((row.key?, row.value))).collect();
+            last.values().filter(|value| value.is_some()).count()
+        };
+        self.program.tasks().map(of_task).sum()
     }
 }
 
@@ -173,8 +219,9 @@ fn key_of(json: &str) -> String {
     if read["idempotencyKey"].is_null() { format!("id {}", read["commandId"]) } else { read["idempotencyKey"].to_string() }
 }
 
-fn run(seed: u64) -> (usize, usize) {
-    let mut town = Town::new(seed);
+/// What was broken, and how many crashes and commands there were.
+fn run(seed: u64, sabotage: Option<Sabotage>) -> (Vec<(Rule, String)>, usize, usize) {
+    let mut town = Town::new(seed, sabotage);
     town.program.cluster.set_faults(if seed.is_multiple_of(2) { Faults::chaos() } else { Faults::none() });
     for _ in 0..town.rng.usize(100..400) {
         (0..town.rng.usize(0..3)).for_each(|_| town.send());
@@ -188,8 +235,7 @@ fn run(seed: u64) -> (usize, usize) {
         town.program.cluster.deliver_late();
         town.step();
         if town.is_done() {
-            town.check();
-            return (town.crashes, town.sent.len());
+            return (town.broken(), town.crashes, town.sent.len());
         }
     }
     panic!("seed {seed}: not everything was read\n{}", town.program.cluster.trace().join("\n"));
@@ -198,10 +244,39 @@ fn run(seed: u64) -> (usize, usize) {
 #[test]
 fn each_key_is_decided_once_through_crashes_and_takeovers() {
     let (mut crashes, mut sent) = (0, 0);
-    for seed in 0..40 {
-        let (more_crashes, more_sent) = run(seed);
+    for seed in SEEDS {
+        let (broken, more_crashes, more_sent) = run(seed, None);
+        assert!(broken.is_empty(), "seed {seed}: {broken:?}");
         (crashes, sent) = (crashes + more_crashes, sent + more_sent);
     }
     println!("{crashes} crashes, {sent} commands");
     assert!(crashes > 100, "there were only {crashes} crashes");
+}
+
+/// A rule that is broken on purpose must be found, by each of these alone.
+fn is_found(sabotage: Sabotage, rules: &[Rule]) {
+    let mut blind = rules.to_vec();
+    for seed in SEEDS {
+        let (broken, ..) = run(seed, Some(sabotage));
+        for (rule, words) in broken {
+            if let Some(at) = blind.iter().position(|blind| *blind == rule) {
+                println!("| {rule:?} | {sabotage:?} | {seed} | {words}");
+                blind.remove(at);
+            }
+        }
+        if blind.is_empty() {
+            return;
+        }
+    }
+    panic!("{sabotage:?} went unnoticed through {SEEDS:?}: {blind:?} are blind to it");
+}
+
+#[test]
+fn a_handler_that_forgets_its_unread_events_is_found() {
+    is_found(Sabotage::ForgetUnreadEvents, &[Rule::NoGaps, Rule::NotOverdrawn]);
+}
+
+#[test]
+fn a_handler_that_forgets_the_commands_that_it_has_seen_is_found() {
+    is_found(Sabotage::ForgetSeenCommands, &[Rule::NoDouble, Rule::OneDecision]);
 }
