@@ -3,6 +3,7 @@
 mod customers;
 mod history;
 mod life;
+mod machine;
 mod overload;
 mod rejections;
 mod retries;
@@ -84,7 +85,7 @@ fn log(run: &Run) -> Vec<[String; 5]> {
 }
 
 /// Looks until there is something.
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
