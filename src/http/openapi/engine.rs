@@ -74,12 +74,12 @@ pub(in crate::http) fn outputs() -> Operation {
         .json(200, "Where its outputs end, as in `View-Position`", body)
         .problem(404, &["task-not-found"])
         .waits()
+        .redirects()
 }
 
 pub(in crate::http) fn stores() -> Operation {
     let operation = engine("getStores", "The stores of the topology").json(200, "By name", schema(STORES));
-    // Asked of what has not begun.
-    of_here(operation).problem(503, &["restoring"])
+    of_here(operation).problem(429, &["overloaded"])
 }
 
 pub(in crate::http) fn item() -> Operation {
@@ -97,6 +97,7 @@ pub(in crate::http) fn item() -> Operation {
         .problem(404, &["key-not-found"])
         .scoped()
         .reads_views()
+        .redirects()
 }
 
 pub(in crate::http) fn items() -> Operation {
@@ -134,6 +135,7 @@ pub(in crate::http) fn owner() -> Operation {
     of_store("getOwner", "Which task has a key")
         .parameter(Parameter::path("key", "The key as JSON, or as text where it is one"))
         .json(200, "The task, and whether this instance has it", body)
+        .problem(429, &["overloaded"])
         .problem(503, &["restoring"])
 }
 

@@ -10,7 +10,7 @@ use super::responses::Response;
 
 /// What any route may answer: the server reads paths and bodies, and cuts off handlers.
 const OF_EVERY_ROUTE: [(u16, &[&str]); 6] = [
-    (400, &["validation-failed", "bad-path"]),
+    (400, &["validation-failed"]),
     (408, &["request-timeout"]),
     (413, &["body-too-large"]),
     (414, &["uri-too-long"]),
@@ -89,8 +89,10 @@ impl Operation {
 
     /// Something that a request may carry; in the path, something that it must.
     pub fn parameter(mut self, parameter: Parameter) -> Self {
+        let is_segment = parameter.place == Place::Path;
         self.parameters.push(parameter);
-        self
+        // A path without named segments that has broken escapes is the path of no route.
+        if is_segment { self.problem(400, &["bad-path"]) } else { self }
     }
 
     /// A body in JSON.

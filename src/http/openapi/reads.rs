@@ -34,16 +34,19 @@ impl Operation {
             .header(status, stale)
     }
 
+    /// It reads what one task has, and answers with a redirect where another instance runs that task.
+    pub fn redirects(self) -> Self {
+        let location = AnswerHeader::new("Location", "The same path at the instance that has the answer.")
+            .of(json!({"type": "string", "format": "uri"}));
+        self.problem(307, &["owner-elsewhere"]).header(307, location.always())
+    }
+
     /// It takes consistency tokens, and may not be able to read.
     pub(in crate::http) fn waits(self) -> Self {
         let tokens = "What a write answered, or several with commas between: the answer shows at least that.";
         let wait = "`wait=2`: waits for the token at most two seconds.";
-        let location = AnswerHeader::new("Location", "The same path at the instance that has the answer.")
-            .of(json!({"type": "string", "format": "uri"}));
         self.parameter(Parameter::header("Consistency-Token", tokens, json!({"type": "string"})))
             .parameter(Parameter::header("Prefer", wait, json!({"type": "string"})))
-            .problem(307, &["owner-elsewhere"])
-            .header(307, location.always())
             .problem(429, &["overloaded"])
             .problem(503, &["restoring", "owner-unreachable", "view-not-caught-up"])
     }

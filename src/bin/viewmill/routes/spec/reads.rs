@@ -21,6 +21,7 @@ pub fn order(actors: &ActorRule) -> Operation {
         .header(304, tag())
         .problem(404, &["order-not-found"])
         .reads_views()
+        .redirects()
         .fresh(304)
         .example(Example::new("tea").with("id", ORDER).with("Accept-Language", "de"))
 }
@@ -30,13 +31,14 @@ pub fn history(actors: &ActorRule) -> Operation {
     let about = "Without `asOf` the events of all three topics, as they stand in the log, in the order of their times. With it the order as it was, \
                  as `GET /api/orders/{id}` told it then.";
     let as_of = "A version of the order, or a time: `7`, `2026-03-01T09:30:00Z`. Neither `limit` nor `cursor` goes with it.";
+    let moment = json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": i64::MAX}, {"type": "string", "format": "date-time"}]});
     let tag = || AnswerHeader::new("ETag", "Of the order as it was.");
     let vary = || AnswerHeader::new("Vary", "The order as it was depends on the language.");
     let operation = actors.described(Operation::new("views", "getHistory", "What happened to an order, or the order as it was"));
     operation
         .about(about)
         .parameter(Parameter::path("id", "The order"))
-        .parameter(Parameter::query("asOf", as_of, json!({"type": "string"})))
+        .parameter(Parameter::query("asOf", as_of, moment))
         .page()
         .parameter(Parameter::header("Accept-Language", LANGUAGES, json!({"type": "string"})))
         .parameter(Parameter::header(
@@ -54,6 +56,7 @@ pub fn history(actors: &ActorRule) -> Operation {
         .problem(422, &["history-truncated", "records-too-large"])
         .problem(503, &["log-unavailable"])
         .reads_views()
+        .redirects()
         .fresh(304)
         .example(Example::new("all").with("id", ORDER))
         .example(Example::new("first").with("id", ORDER).with("asOf", "1"))
@@ -91,6 +94,7 @@ pub fn command(actors: &ActorRule) -> Operation {
         .header(200, token)
         .problem(404, &["command-not-found"])
         .reads_views()
+        .redirects()
         .example(Example::new("tea").with("id", COMMAND))
 }
 
