@@ -19,7 +19,7 @@ const EMBEDDED: [(&str, &str); 2] = [("VIEWMILL__KAFKA__BOOTSTRAP_SERVERS", ""),
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Starts the instance that has the broker, and points the run at it.
-fn start(run: &mut Run, name: &str, listen: &str) -> Instance {
+pub fn start(run: &mut Run, name: &str, listen: &str) -> Instance {
     let address = run.dir.join(name).join("viewmill-data/broker/broker.addr");
     let _ = fs::remove_file(&address);
     let instance = Instance::start(run, name, &[EMBEDDED[0], ("VIEWMILL__BROKER__LISTEN", listen)]);

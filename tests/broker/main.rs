@@ -16,6 +16,7 @@ mod openapi;
 mod own_writes;
 mod poison;
 mod ports;
+mod routes;
 mod security;
 mod spine;
 mod start;

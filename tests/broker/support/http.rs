@@ -27,11 +27,17 @@ impl Response {
 pub struct HttpClient {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    timeout: Duration,
 }
 
 impl HttpClient {
     pub fn new(address: SocketAddr) -> HttpClient {
-        HttpClient { address, connection: None }
+        HttpClient { address, connection: None, timeout: TIMEOUT }
+    }
+
+    /// So long it waits for an answer, in place of ten seconds.
+    pub fn waiting(self, timeout: Duration) -> HttpClient {
+        HttpClient { timeout, ..self }
     }
 
     /// GETs a path. A kept connection that the server has closed meanwhile is opened anew, once.
@@ -46,8 +52,20 @@ impl HttpClient {
 
     /// POSTs a body, which may be empty, with headers as above. It is sent once.
     pub fn post(&mut self, path: &str, headers: &str, body: &str) -> io::Result<Response> {
+        self.send(&format!("POST {path}"), headers, body)
+    }
+
+    /// The same by any method: `what` is method and path.
+    pub fn send(&mut self, what: &str, headers: &str, body: &str) -> io::Result<Response> {
+        let length =
+            if body.is_empty() && what.starts_with("GET ") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        self.begin(what, &format!("{length}{headers}"), body)
+    }
+
+    /// The same with as much of the body as is there; the headers say how long all of it is.
+    pub fn begin(&mut self, what: &str, headers: &str, body: &str) -> io::Result<Response> {
         self.connection = None;
-        self.ask(&format!("POST {path}"), &format!("Content-Length: {}\r\n{headers}", body.len()), body)
+        self.ask(what, headers, body)
     }
 
     fn ask(&mut self, what: &str, headers: &str, body: &str) -> io::Result<Response> {
@@ -58,7 +76,7 @@ impl HttpClient {
             return Ok(response);
         }
         let stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
         self.exchange(BufReader::new(stream), &request)
