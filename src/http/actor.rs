@@ -50,6 +50,7 @@ impl ActorRule {
     pub fn described(&self, operation: Operation) -> Operation {
         let value = json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"});
         let actor = Parameter::header(&*self.header, "Who acts, as a gateway in front has found out.", value);
+        let actor = if self.required { actor.required() } else { actor };
         let role = "Roles of who acts, with commas between. `operator` may act on what belongs to others.";
         let operation = operation.parameter(actor).parameter(Parameter::header(&*self.role_header, role, json!({"type": "string"})));
         if self.required { operation.problem(401, &["actor-required"]) } else { operation }

@@ -2,6 +2,7 @@
 
     openapi.py --url http://HOST:PORT examples
     openapi.py --url http://HOST:PORT fuzz
+    openapi.py --url http://HOST:PORT required      the same, shorter: for an instance on which actors are required
 
 Shares no code with Viewmill. Says what does not fit, and ends with 1.
 """
@@ -141,12 +142,14 @@ def send_examples(instance: Instance) -> None:
     print(f"{len(LIFE) + len(plain)} examples sent")
 
 
-def fuzz(url: str, examples: int) -> int:
+def fuzz(url: str, examples: int, phases: str, paths: str = "") -> int:
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,"
-    checks += "negative_data_rejection,unsupported_method,allow_header_conformance,described_parameters_are_known"
+    checks += "negative_data_rejection,valid_data_is_accepted,missing_required_header,unsupported_method,allow_header_conformance,"
+    checks += "described_parameters_are_known"
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "run", f"{url}/openapi.json", "--url", url, "--checks", checks]
-    command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples), "--seed", "1", "--generation-deterministic"]
+    command += ["--phases", phases, "--max-examples", str(examples), "--seed", "1", "--generation-deterministic"]
     command += ["--request-timeout", str(WAIT_SECONDS), "--continue-on-failure", "--warnings", "off"]
+    command += ["--include-path-regex", paths] if paths else []
     here = os.path.dirname(os.path.abspath(__file__))
     environment = {**os.environ, "PYTHONPATH": here, "SCHEMATHESIS_HOOKS": "schemathesis_hooks"}
     # It leaves files where it runs.
@@ -158,13 +161,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--max-examples", type=int, default=6)
-    parser.add_argument("what", choices=["examples", "fuzz"])
+    parser.add_argument("what", choices=["examples", "fuzz", "required"])
     # Every script is told where the topics are.
     parser.add_argument("--bootstrap")
     parser.add_argument("--prefix")
     arguments = parser.parse_args()
     if arguments.what == "fuzz":
-        sys.exit(fuzz(arguments.url, arguments.max_examples))
+        sys.exit(fuzz(arguments.url, arguments.max_examples, "examples,coverage,fuzzing,stateful"))
+    if arguments.what == "required":
+        # The engine's own routes ask nobody.
+        sys.exit(fuzz(arguments.url, 1, "examples,coverage", "^/api/"))
     instance = Instance(arguments.url)
     send_examples(instance)
     for fault in instance.faults:

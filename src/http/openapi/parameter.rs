@@ -9,6 +9,7 @@ pub struct Parameter {
     pub(super) name: String,
     about: String,
     schema: Value,
+    is_required: bool,
 }
 
 /// Where it stands.
@@ -35,8 +36,13 @@ impl Parameter {
         Self::new(Place::Header, name, about, schema)
     }
 
+    /// It must be there.
+    pub fn required(self) -> Self {
+        Parameter { is_required: true, ..self }
+    }
+
     fn new(place: Place, name: impl Into<String>, about: impl Into<String>, schema: Value) -> Self {
-        Parameter { place, name: name.into(), about: about.into(), schema }
+        Parameter { place, name: name.into(), about: about.into(), schema, is_required: place == Place::Path }
     }
 
     /// As a Parameter Object, with its values in examples by their names.
@@ -47,7 +53,7 @@ impl Parameter {
             Place::Header => "header",
         };
         let mut json = json!({"name": self.name, "in": place, "description": self.about, "schema": self.schema});
-        if self.place == Place::Path {
+        if self.is_required {
             json["required"] = true.into();
         }
         if !examples.is_empty() {

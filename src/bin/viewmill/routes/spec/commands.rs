@@ -95,12 +95,15 @@ pub fn refund(actors: &ActorRule) -> Operation {
 /// What all commands have in common before their answers are known.
 fn operation(id: &'static str, summary: &'static str, actors: &ActorRule) -> Operation {
     let version = "Only at this version of the order: its `ETag`, or the version alone, as `\"7\"`. `*`: at any.";
+    // At most as long as a header may be. One pattern for both, and lengths beside it, mislead generators of requests.
+    let tag = json!({"type": "string", "pattern": r#"^"[0-9]{1,19}([-.][!-~]{0,178})?"$"#});
+    let any_or_tag = json!({"anyOf": [{"type": "string", "const": "*"}, tag]});
     let timeout = "Seconds after which it must not be carried out.";
     let prefer = "`respond-async`: answer 202 as soon as the command is in the log. `wait=2`: the same after two seconds.";
     actors
         .described(Operation::new("commands", id, summary))
         .parameter(Parameter::header(KEY, "The command is carried out once, however often it is sent under this key.", visible("^[!-~]+$")))
-        .parameter(Parameter::header("If-Match", version, visible(r#"^(\*|"[0-9]{1,19}([-.][!-~]*)?")$"#)))
+        .parameter(Parameter::header("If-Match", version, any_or_tag))
         .parameter(Parameter::header("Prefer", prefer, json!({"type": "string"})))
         .parameter(Parameter::header("Request-Timeout", timeout, json!({"type": "integer", "minimum": 1, "maximum": 60, "default": 10})))
         .problem(412, &["version-mismatch"])
