@@ -65,7 +65,11 @@ async fn serve(
     routes: impl FnOnce(Views, Commands) -> Routes,
     beside: Option<Box<dyn FnOnce(Running) -> Work>>,
 ) -> anyhow::Result<Exit> {
-    let settings = ServerSettings { max_body_bytes: config.http.max_body_bytes, ..ServerSettings::default() };
+    let settings = ServerSettings {
+        max_body_bytes: config.http.max_body_bytes,
+        max_connections: config.http.max_connections,
+        ..ServerSettings::default()
+    };
     let (server, address) = Server::bind(config.http.listen, settings).await?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
     let instance = Instance::start(config, topology, results, address)?;

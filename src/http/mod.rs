@@ -53,4 +53,4 @@ pub use problem::Problem;
 pub use query_string::{Query, query};
 pub use readiness::DiskCheck;
 pub use routes::{Answers, Routes, param};
-pub use server::{Server, ServerError, ServerSettings};
+pub use server::{OPERATOR_ROUTES, Server, ServerError, ServerSettings};

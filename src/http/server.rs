@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 pub struct ServerSettings {
     /// Larger bodies are answered with 413.
     pub max_body_bytes: u64,
-    /// On more connections than these only one request is answered each: with 429, but for [`OPERATOR_ROUTES`].
+    /// On more connections than these one request each is answered, with 429 but for [`OPERATOR_ROUTES`].
     pub max_connections: usize,
     /// A client that has not sent the headers of a request by then is cut; so is an idle one.
     pub header_timeout: Duration,

@@ -29,7 +29,7 @@ struct Elsewhere {
     shown: (&'static str, &'static str),
 }
 
-const ELSEWHERE: [Elsewhere; 8] = [
+const ELSEWHERE: [Elsewhere; 7] = [
     Elsewhere {
         routes: "",
         status: 500,
@@ -45,14 +45,6 @@ const ELSEWHERE: [Elsewhere; 8] = [
         why: "no read takes 30 seconds",
         by_chance: false,
         shown: ("src/http/tests/errors.rs", "a_handler_that_never_answers_is_504"),
-    },
-    Elsewhere {
-        routes: "GET ",
-        status: 429,
-        code: "overloaded",
-        why: "there may be as many reads as connections",
-        by_chance: false,
-        shown: ("src/query/tests/records.rs", "nobody_waits_beyond_the_bound_and_what_is_given_up_is_not_read"),
     },
     Elsewhere {
         routes: "POST ",

@@ -203,6 +203,13 @@ pub(super) const KEYS: &[Key] = &[
         quoted: true,
     },
     Key {
+        name: "http.max_connections",
+        doc: "On more connections than these requests are refused at once, but for /livez, /readyz and /metrics.",
+        default: Text("1024"),
+        set: |c, v| values::whole(v, 1..=1_000_000).map(|count| c.http.max_connections = count),
+        quoted: false,
+    },
+    Key {
         name: "http.max_body_bytes",
         doc: "Larger request bodies are refused.",
         default: Text("1048576"),

@@ -251,6 +251,7 @@ fn blank() -> Config {
             listen: nowhere,
             advertised_url: None,
             max_body_bytes: 0,
+            max_connections: 0,
             max_wait_ms: 0,
             actor_header: String::new(),
             actor_role_header: String::new(),

@@ -139,6 +139,8 @@ pub struct HttpConfig {
     pub advertised_url: Option<String>,
     /// Larger request bodies are refused.
     pub max_body_bytes: u64,
+    /// On more connections than these requests are refused.
+    pub max_connections: usize,
     /// The longest that a read waits for a position.
     pub max_wait_ms: u64,
     /// The header that says who acts.

@@ -22,7 +22,7 @@ fn of_here(operation: Operation) -> Operation {
 
 pub(in crate::http) fn livez() -> Operation {
     let body = json!({"type": "object", "required": ["live"], "properties": {"live": {"const": true}}, "additionalProperties": false});
-    engine("getLiveness", "Whether the process answers").json(200, "It does", body)
+    engine("getLiveness", "Whether the process answers").json(200, "It does", body).always_answered()
 }
 
 pub(in crate::http) fn readyz() -> Operation {
@@ -31,10 +31,12 @@ pub(in crate::http) fn readyz() -> Operation {
         .parameter(Parameter::query("verbose", verbose, json!({"type": "string"})))
         .json(200, "All checks passed", schema(CHECKS))
         .json(503, "A check failed", schema(CHECKS))
+        .always_answered()
 }
 
 pub(in crate::http) fn metrics() -> Operation {
-    engine("getMetrics", "All metrics, for Prometheus").content(200, "Its text format", "text/plain", json!({"type": "string"}))
+    let operation = engine("getMetrics", "All metrics, for Prometheus");
+    operation.content(200, "Its text format", "text/plain", json!({"type": "string"})).always_answered()
 }
 
 pub(in crate::http) fn tasks() -> Operation {
@@ -79,7 +81,7 @@ pub(in crate::http) fn outputs() -> Operation {
 
 pub(in crate::http) fn stores() -> Operation {
     let operation = engine("getStores", "The stores of the topology").json(200, "By name", schema(STORES));
-    of_here(operation).problem(429, &["overloaded"])
+    of_here(operation)
 }
 
 pub(in crate::http) fn item() -> Operation {
@@ -135,7 +137,6 @@ pub(in crate::http) fn owner() -> Operation {
     of_store("getOwner", "Which task has a key")
         .parameter(Parameter::path("key", "The key as JSON, or as text where it is one"))
         .json(200, "The task, and whether this instance has it", body)
-        .problem(429, &["overloaded"])
         .problem(503, &["restoring"])
 }
 

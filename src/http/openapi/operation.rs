@@ -8,12 +8,13 @@ use super::AnswerHeader;
 use super::parameter::{Parameter, Place};
 use super::responses::Response;
 
-/// What any route may answer: the server reads paths and bodies, and cuts off handlers.
-const OF_EVERY_ROUTE: [(u16, &[&str]); 6] = [
+/// What any route may answer: the server bounds connections, reads paths and bodies, and cuts off handlers.
+const OF_EVERY_ROUTE: [(u16, &[&str]); 7] = [
     (400, &["validation-failed"]),
     (408, &["request-timeout"]),
     (413, &["body-too-large"]),
     (414, &["uri-too-long"]),
+    (429, &["overloaded"]),
     (500, &["internal-error"]),
     (504, &["deadline-exceeded"]),
 ];
@@ -140,6 +141,12 @@ impl Operation {
             let seconds = json!({"type": "integer", "minimum": 1});
             response.add_header(AnswerHeader::new("Retry-After", "Seconds after which it may go better.").of(seconds));
         }
+        self
+    }
+
+    /// It is answered on any connection, also where there are too many ([`crate::http::OPERATOR_ROUTES`]).
+    pub(super) fn always_answered(mut self) -> Self {
+        self.responses.remove(&429);
         self
     }
 

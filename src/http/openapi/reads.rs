@@ -47,7 +47,6 @@ impl Operation {
         let wait = "`wait=2`: waits for the token at most two seconds.";
         self.parameter(Parameter::header("Consistency-Token", tokens, json!({"type": "string"})))
             .parameter(Parameter::header("Prefer", wait, json!({"type": "string"})))
-            .problem(429, &["overloaded"])
             .problem(503, &["restoring", "owner-unreachable", "view-not-caught-up"])
     }
 }

@@ -17,13 +17,16 @@ use crate::support::{Instance, Response, Run};
 const JSON: &str = "application/json";
 const CREATE: &str = "POST /api/orders";
 const MAX_BODY_BYTES: usize = 20_000;
+const MAX_CONNECTIONS: usize = 16;
 /// More orders than it takes to meet every partition.
 const LATE: usize = 64;
 
 /// All that such an instance answers.
 pub fn answers() -> Table {
     let run = Run::new("routes");
-    let mut instance = Instance::start(&run, "a", &[("VIEWMILL__HTTP__MAX_BODY_BYTES", &MAX_BODY_BYTES.to_string())]);
+    let [bytes, connections] = [MAX_BODY_BYTES, MAX_CONNECTIONS].map(|bound| bound.to_string());
+    let settings = [("VIEWMILL__HTTP__MAX_BODY_BYTES", &*bytes), ("VIEWMILL__HTTP__MAX_CONNECTIONS", &*connections)];
+    let mut instance = Instance::start(&run, "a", &settings);
     instance.wait_ready();
     let mut asker = Asker::of(&instance);
     wrongly_asked(&mut asker);
@@ -34,9 +37,26 @@ pub fn answers() -> Table {
     commands_done(&mut asker);
     commands_refused(&mut asker);
     order_taken(&mut asker, &run);
+    too_many_connections(&mut asker, &instance);
     // The last: from now on it is half an hour later for all partitions.
     too_late(&mut asker, &run);
     asker.table()
+}
+
+/// All connections are taken. Whoever watches the instance is answered on another.
+fn too_many_connections(asker: &mut Asker, instance: &Instance) {
+    let mut taken: Vec<_> = (0..MAX_CONNECTIONS).map(|_| instance.client()).collect();
+    for client in &mut taken {
+        assert_eq!(client.get("/livez").unwrap().status, 200);
+    }
+    let refuses = asker.document.routes_with(429, "overloaded");
+    for route in asker.document.routes() {
+        if refuses.contains(&route) {
+            asker.expect(&route, &Request::new(), 429, "overloaded");
+        } else {
+            assert_eq!(asker.ask(&route, &Request::new()).status, 200, "{route}");
+        }
+    }
 }
 
 /// An order that was created.

@@ -109,7 +109,6 @@ fn operation(id: &'static str, summary: &'static str, actors: &ActorRule) -> Ope
         .problem(412, &["version-mismatch"])
         .problem(409, &["invalid-transition"])
         .problem(422, &["idempotency-key-reused"])
-        .problem(429, &["overloaded"])
         .problem(503, &["not-ready", "unconfirmed", "outcome-lost"])
 }
 
