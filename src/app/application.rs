@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches as _};
 
 use super::beside::Beside;
 use super::cli::{self, CheckArgs, Cli, Command, ConfigArgs, ConfigCommand};
-use super::config::{Config, ConfigFaults, LogConfig, Sources};
+use super::config::{Config, ConfigFaults, LogConfig, OwnSection, OwnSettings, Sources};
 use super::embedded::{self, Embedded};
 use super::exit::Exit;
 use super::instance::{InstanceError, refusals};
@@ -23,7 +23,7 @@ use crate::kafka::reserved_property;
 use crate::query::Views;
 use crate::topology::{Topology, TopologyBuilder, TopologyErrors};
 
-type DeclareTopology<H> = Box<dyn FnOnce(&mut TopologyBuilder) -> H>;
+type DeclareTopology<H> = Box<dyn FnOnce(&mut TopologyBuilder, &OwnSettings) -> H>;
 type MakeRoutes<H> = Box<dyn FnOnce(&H, Views, Commands, ActorRule) -> Routes>;
 type RunCommand = Box<dyn FnOnce(&ArgMatches, &Config) -> anyhow::Result<()>>;
 type PrepareRun = Box<dyn FnOnce(&ArgMatches, &mut Config) -> anyhow::Result<Beside>>;
@@ -40,6 +40,7 @@ pub struct Application<H> {
     routes: MakeRoutes<H>,
     /// The topic of outcomes, where it takes commands.
     results: Option<&'static str>,
+    section: Option<&'static OwnSection>,
     commands: Vec<(clap::Command, OwnCommand)>,
 }
 
@@ -57,18 +58,26 @@ struct Surroundings<'a> {
 impl<H> Application<H> {
     /// An application without commands of its own.
     pub fn new(topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static, routes: impl FnOnce(&H, Views) -> Routes + 'static) -> Self {
+        let topology = move |builder: &mut TopologyBuilder, _: &OwnSettings| topology(builder);
         let routes = move |handles: &H, views, _, _| routes(handles, views);
-        Application { topology: Box::new(topology), routes: Box::new(routes), results: None, commands: Vec::new() }
+        Application { topology: Box::new(topology), routes: Box::new(routes), results: None, section: None, commands: Vec::new() }
     }
 
     /// An application whose routes also take commands. Their outcomes come through the topic `results` (without prefix), to which the
-    /// topology sends them; see [`crate::command::handler`]. The rule says who gives them.
+    /// topology sends them; see [`crate::command::handler`]. The rule says who gives them. The topology is declared with the settings of the
+    /// application's own section.
     pub fn with_commands(
         results: &'static str,
-        topology: impl FnOnce(&mut TopologyBuilder) -> H + 'static,
+        topology: impl FnOnce(&mut TopologyBuilder, &OwnSettings) -> H + 'static,
         routes: impl FnOnce(&H, Views, Commands, ActorRule) -> Routes + 'static,
     ) -> Self {
-        Application { topology: Box::new(topology), routes: Box::new(routes), results: Some(results), commands: Vec::new() }
+        let (topology, routes) = (Box::new(topology), Box::new(routes));
+        Application { topology, routes, results: Some(results), section: None, commands: Vec::new() }
+    }
+
+    /// Adds a section to the configuration.
+    pub fn settings(self, section: &'static OwnSection) -> Self {
+        Application { section: Some(section), ..self }
     }
 
     /// Adds a command beside `run`, `check`, `topology` and `config`. It takes `--config`, `--set` and `--instance` too, and is run
@@ -107,6 +116,7 @@ impl<H> Application<H> {
     }
 
     fn execute(mut self, args: impl IntoIterator<Item = OsString>, mut surroundings: Surroundings<'_>) -> Exit {
+        surroundings.sources.own = self.section;
         let matches = match cli::command(self.commands.iter().map(|(command, _)| command.clone())).try_get_matches_from(args) {
             Ok(matches) => matches,
             Err(error) => {
@@ -144,7 +154,7 @@ impl<H> Application<H> {
             Command::Check(args) => self.check(args, surroundings),
             Command::Reset(args) => {
                 let config = surroundings.load(args.config.clone())?;
-                let (topology, _) = build(self.topology)?;
+                let (topology, _) = build(self.topology, &config.own)?;
                 let embedded = if args.application { Embedded::start_if_none_runs(&config)? } else { None };
                 let config = embedded.as_ref().map_or_else(|| config.clone(), |embedded| embedded.configure(&config));
                 let done = reset::reset(&config, &topology, &args, surroundings.out);
@@ -153,17 +163,20 @@ impl<H> Application<H> {
                 }
                 done.map(|()| Exit::Clean)
             }
-            Command::Topology(args) => surroundings.print(&build(self.topology)?.0.describe_as(args.format)),
+            Command::Topology(args) => {
+                let own = OwnSettings::defaults_of(self.section);
+                surroundings.print(&build(self.topology, &own)?.0.describe_as(args.format))
+            }
             Command::Config(ConfigCommand::Show(args)) => {
                 let config = surroundings.load(args)?;
                 surroundings.print(&config.to_toml_redacted())
             }
-            Command::Config(ConfigCommand::Default) => surroundings.print(&Config::default_file()),
+            Command::Config(ConfigCommand::Default) => surroundings.print(&Config::default_file(self.section)),
         }
     }
 
     fn run(self, config: &Config, beside: Option<Beside>, surroundings: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
-        let (topology, handles) = build(self.topology)?;
+        let (topology, handles) = build(self.topology, &config.own)?;
         config.check_source_topics(&topology.source_topics())?;
         surroundings.start_log(&config.log)?;
         let routes = self.routes;
@@ -182,7 +195,8 @@ impl<H> Application<H> {
     fn check(self, args: CheckArgs, surroundings: &mut Surroundings<'_>) -> anyhow::Result<Exit> {
         let mut faults: Vec<anyhow::Error> = Vec::new();
         let config = surroundings.load(args.config).map_err(|error| faults.push(error)).ok();
-        let topology = build(self.topology).map_err(|errors| faults.push(errors.into())).ok();
+        let own = config.as_ref().map_or_else(|| OwnSettings::defaults_of(self.section), |config| config.own.clone());
+        let topology = build(self.topology, &own).map_err(|errors| faults.push(errors.into())).ok();
         if let Some(config) = &config {
             faults.extend(refusals(config).into_iter().map(Into::into));
         }
@@ -214,9 +228,9 @@ impl<H> Application<H> {
     }
 }
 
-fn build<H>(declare: DeclareTopology<H>) -> Result<(Topology, H), TopologyErrors> {
+fn build<H>(declare: DeclareTopology<H>, own: &OwnSettings) -> Result<(Topology, H), TopologyErrors> {
     let mut builder = TopologyBuilder::new();
-    let handles = declare(&mut builder);
+    let handles = declare(&mut builder, own);
     Ok((builder.build()?, handles))
 }
 

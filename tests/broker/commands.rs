@@ -7,6 +7,7 @@ mod machine;
 mod overload;
 mod rejections;
 mod retries;
+mod settings;
 
 use std::time::Instant;
 

@@ -126,7 +126,7 @@ fn the_configuration_is_printed() {
     assert_eq!(ended.exit, Exit::Clean);
     assert!(ended.out.contains("level = \"warn\"  # VIEWMILL__LOG__LEVEL\n"), "{}", ended.out);
     assert!(ended.out.contains("listen = \"127.0.0.1:0\"  # --instance b\n"), "{}", ended.out);
-    assert_eq!(execute(application(counting), "config default", &[]).out, Config::default_file());
+    assert_eq!(execute(application(counting), "config default", &[]).out, Config::default_file(None));
 }
 
 #[test]

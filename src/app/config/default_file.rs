@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::OwnSection;
 use super::keys::{DefaultValue, KEYS, Key, SECTIONS};
 use super::show::value;
 
@@ -30,7 +31,7 @@ const SOURCES: &str = r#"
 # poison_policy = "stop"
 "#;
 
-pub(super) fn text() -> String {
+pub(super) fn text(own: Option<&OwnSection>) -> String {
     let mut out = String::from(HEAD);
     for (section, doc) in SECTIONS {
         // Writing to a String cannot fail.
@@ -46,12 +47,19 @@ pub(super) fn text() -> String {
             _ => {}
         }
     }
+    if let Some(own) = own {
+        let _ = writeln!(out, "\n# {}\n# [{}]", own.doc, own.name);
+        for key in own.keys {
+            let name = key.name.strip_prefix(own.name).and_then(|rest| rest.strip_prefix('.')).unwrap_or(key.name);
+            let _ = writeln!(out, "# {}\n# {name} = {}", key.doc, value(key.quoted, key.default));
+        }
+    }
     out
 }
 
 fn default_line(key: &Key, name: &str) -> String {
     match &key.default {
-        DefaultValue::Text(text) => format!("# {name} = {}", value(key, text)),
+        DefaultValue::Text(text) => format!("# {name} = {}", value(key.quoted, text)),
         // Empty means the default, so that the line can be uncommented as it is.
         DefaultValue::Computed(words, _) | DefaultValue::Unset(words) => format!("# {name} = \"\"  # not set: {words}"),
     }

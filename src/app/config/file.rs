@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::OwnSection;
 use super::fault::{ConfigFault, Origin};
 use super::keys::is_section;
 
@@ -23,7 +24,7 @@ pub(super) struct Given {
 const LARGEST_FILE_BYTES: u64 = 1_048_576;
 
 /// All values of a file. `None` when it does not exist.
-pub(super) fn read(path: &Path, faults: &mut Vec<ConfigFault>) -> Option<Vec<Given>> {
+pub(super) fn read(path: &Path, own: Option<&OwnSection>, faults: &mut Vec<ConfigFault>) -> Option<Vec<Given>> {
     let whole = Origin::File { path: path.to_path_buf(), line: 0 };
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE_BYTES + 1).read_to_string(&mut text));
@@ -31,15 +32,15 @@ pub(super) fn read(path: &Path, faults: &mut Vec<ConfigFault>) -> Option<Vec<Giv
         Ok(bytes) if bytes as u64 > LARGEST_FILE_BYTES => {
             faults.push(ConfigFault { place: whole, what: "is larger than 1 MiB".to_string() });
         }
-        Ok(_) => return Some(parse(path, &text, faults)),
+        Ok(_) => return Some(parse(path, &text, own, faults)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => faults.push(ConfigFault { place: whole, what: format!("cannot be read: {error}") }),
     }
     Some(Vec::new())
 }
 
-fn parse(path: &Path, text: &str, faults: &mut Vec<ConfigFault>) -> Vec<Given> {
-    let mut reader = FileReader { path, text, given: Vec::new(), faults };
+fn parse(path: &Path, text: &str, own: Option<&OwnSection>, faults: &mut Vec<ConfigFault>) -> Vec<Given> {
+    let mut reader = FileReader { path, text, own, given: Vec::new(), faults };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         // Its Display would quote the line, which may hold a secret.
@@ -55,6 +56,7 @@ fn parse(path: &Path, text: &str, faults: &mut Vec<ConfigFault>) -> Vec<Given> {
 struct FileReader<'a> {
     path: &'a Path,
     text: &'a str,
+    own: Option<&'a OwnSection>,
     given: Vec<Given>,
     faults: &'a mut Vec<ConfigFault>,
 }
@@ -70,6 +72,7 @@ impl FileReader<'_> {
 
     fn value(&mut self, path: &mut Vec<String>, at: Range<usize>, value: &Spanned<DeValue<'_>>) {
         let name = path.join(".");
+        let is_section = |name: &str| is_section(name) || self.own.is_some_and(|own| own.name == name);
         let text = match value.get_ref() {
             DeValue::Table(table) if table.is_empty() && !is_section(&name) => return self.fault(at, format!("{name} is not a section")),
             DeValue::Table(table) => return self.table(path, table),

@@ -9,8 +9,8 @@ use super::fault::{ConfigFault, ConfigFaults, Origin};
 use super::file::{self, Given};
 use super::keys::{KEYS, Key, POISON_POLICY, is_section};
 use super::{
-    ApplicationConfig, BrokerConfig, Config, Fsync, Guarantee, HttpConfig, KafkaConfig, LogConfig, LogFormat, ProcessingConfig, Properties,
-    Setting, StateConfig, TopicsConfig, edit_distance, environment, flags, properties, values,
+    ApplicationConfig, BrokerConfig, Config, Fsync, Guarantee, HttpConfig, KafkaConfig, LogConfig, LogFormat, OwnKey, OwnSection,
+    OwnSettings, ProcessingConfig, Properties, Setting, StateConfig, TopicsConfig, edit_distance, environment, flags, properties, values,
 };
 use crate::runtime::step::PoisonPolicy;
 
@@ -29,6 +29,8 @@ pub struct Sources {
     pub instance: Option<String>,
     /// Why a property of librdkafka cannot be set; `None` when it can.
     pub reserved_property: fn(&str) -> Option<&'static str>,
+    /// The section of the application, if it has one.
+    pub own: Option<&'static OwnSection>,
 }
 
 impl Sources {
@@ -41,6 +43,7 @@ impl Sources {
             flags: Vec::new(),
             instance: None,
             reserved_property: |_| None,
+            own: None,
         }
     }
 }
@@ -50,6 +53,7 @@ enum Meaning {
     Key(&'static Key),
     Property(String),
     SourcePolicy(String),
+    Own(&'static OwnKey),
 }
 
 pub(super) fn load(sources: &Sources) -> Result<Config, ConfigFaults> {
@@ -57,7 +61,8 @@ pub(super) fn load(sources: &Sources) -> Result<Config, ConfigFaults> {
     let mut given = read_file(sources, &mut faults);
     given.extend(environment::read(&sources.variables, &mut faults));
     given.extend(flags::read(&sources.flags, &mut faults));
-    let mut loader = Loader { config: blank(), settings: BTreeMap::new(), faults };
+    let config = Config { own: OwnSettings::defaults_of(sources.own), own_section: sources.own, ..blank() };
+    let mut loader = Loader { config, settings: BTreeMap::new(), faults };
     loader.defaults();
     given.into_iter().for_each(|given| loader.take(given, sources.reserved_property));
     loader.commit_intervals_fit();
@@ -71,9 +76,9 @@ fn read_file(sources: &Sources, faults: &mut Vec<ConfigFault>) -> Vec<Given> {
     let Some(path) = &sources.file else {
         let name = Path::new("config.toml");
         let path = if sources.directory == Path::new(".") { name.to_path_buf() } else { sources.directory.join(name) };
-        return file::read(&path, faults).unwrap_or_default();
+        return file::read(&path, sources.own, faults).unwrap_or_default();
     };
-    file::read(path, faults).unwrap_or_else(|| {
+    file::read(path, sources.own, faults).unwrap_or_else(|| {
         let place = Origin::File { path: path.clone(), line: 0 };
         faults.push(ConfigFault { place, what: "does not exist".to_string() });
         Vec::new()
@@ -94,12 +99,16 @@ impl Loader {
             (key.set)(&mut self.config, &text).expect("the table's defaults are valid");
             self.note(key.name.to_string(), text, Origin::Default);
         }
+        for key in self.config.own_section.into_iter().flat_map(|own| own.keys) {
+            self.note(key.name.to_string(), key.default.to_string(), Origin::Default);
+        }
     }
 
     fn take(&mut self, given: Given, reserved_property: fn(&str) -> Option<&'static str>) {
         let Given { path, text, origin } = given;
-        match meaning(&path) {
+        match meaning(&path, self.config.own_section) {
             Some(Meaning::Key(key)) => self.set(key, text, origin),
+            Some(Meaning::Own(key)) => self.set_own(key, text, origin),
             Some(Meaning::Property(name)) => match reserved_property(&name) {
                 None => {
                     self.note(format!("kafka.properties.{name:?}"), properties::shown(&name, &text), origin);
@@ -120,7 +129,7 @@ impl Loader {
                 }
             }
             None => {
-                let what = unknown(&path.join("."), &origin);
+                let what = unknown(&path.join("."), &origin, self.config.own_section);
                 self.fault(origin, what);
             }
         }
@@ -131,6 +140,17 @@ impl Loader {
         let text = if text.is_empty() { key.default_text() } else { text };
         match (key.set)(&mut self.config, &text) {
             Ok(()) => self.note(key.name.to_string(), text, origin),
+            Err(must) => self.fault(origin, format!("{} {must}, not {text:?}", key.name)),
+        }
+    }
+
+    fn set_own(&mut self, key: &OwnKey, text: String, origin: Origin) {
+        let text = if text.is_empty() { key.default.to_string() } else { text };
+        match (key.check)(&text) {
+            Ok(()) => {
+                self.config.own.0.insert(key.name, text.clone());
+                self.note(key.name.to_string(), text, origin);
+            }
             Err(must) => self.fault(origin, format!("{} {must}, not {text:?}", key.name)),
         }
     }
@@ -204,20 +224,25 @@ impl Loader {
     }
 }
 
-fn meaning(path: &[String]) -> Option<Meaning> {
+fn meaning(path: &[String], own: Option<&'static OwnSection>) -> Option<Meaning> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     match parts[..] {
         ["kafka", "properties", ref name @ ..] if !name.is_empty() => Some(Meaning::Property(name.join("."))),
         ["processing", "sources", ref topic @ .., POISON_POLICY] if !topic.is_empty() => Some(Meaning::SourcePolicy(topic.join("."))),
-        _ => Key::find(&path.join(".")).map(Meaning::Key),
+        _ => {
+            let name = path.join(".");
+            let own = || own.and_then(|own| own.find(&name)).map(Meaning::Own);
+            Key::find(&name).map(Meaning::Key).or_else(own)
+        }
     }
 }
 
-fn unknown(name: &str, origin: &Origin) -> String {
-    if is_section(name) {
+fn unknown(name: &str, origin: &Origin, own: Option<&OwnSection>) -> String {
+    if is_section(name) || own.is_some_and(|own| own.name == name) {
         return format!("{name} is a section, it takes no value");
     }
-    let known = KEYS.iter().map(|key| key.name);
+    let own = own.into_iter().flat_map(|own| own.keys);
+    let known = KEYS.iter().map(|key| key.name).chain(own.map(|key| key.name));
     let meant = match name.starts_with("processing.sources.") {
         true => Some(format!("processing.sources.<topic>.{POISON_POLICY}")),
         false => edit_distance::nearest(name, known).map(|key| match origin {
@@ -258,6 +283,8 @@ fn blank() -> Config {
             actor_required: false,
         },
         log: LogConfig { format: LogFormat::Text, level: String::new() },
+        own: OwnSettings::default(),
+        own_section: None,
         settings: Vec::new(),
     }
 }

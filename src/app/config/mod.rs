@@ -4,7 +4,7 @@
 //!   defaults  <  config.toml  <  VIEWMILL__SECTION__KEY  <  --set section.key=value
 //! ```
 //!
-//! `keys.rs` is the one table of keys. Every source is read to its end before anything is refused, so that a person sees all
+//! `keys.rs` is the one table of keys; an application adds a section of its own. Every source is read to its end before anything is refused, so that a person sees all
 //! faults at once, each with its place. Values of secrets are never printed.
 
 mod default_file;
@@ -15,6 +15,7 @@ mod file;
 mod flags;
 mod keys;
 mod load;
+mod own;
 mod properties;
 mod show;
 mod source_topics;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use fault::{ConfigFault, ConfigFaults, Origin};
 pub use load::Sources;
+pub use own::{OwnKey, OwnSection, OwnSettings};
 pub use properties::Properties;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,9 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[log]`
     pub log: LogConfig,
+    /// The section of the application.
+    pub own: OwnSettings,
+    own_section: Option<&'static OwnSection>,
     /// Name, value fit for printing, and origin of everything that is set, in the order of the table.
     settings: Vec<Setting>,
 }
@@ -208,8 +213,8 @@ impl Config {
         show::toml(self)
     }
 
-    /// The commented file with all keys and their defaults.
-    pub fn default_file() -> String {
-        default_file::text()
+    /// The commented file with all keys and their defaults, those of the application last.
+    pub fn default_file(own: Option<&OwnSection>) -> String {
+        default_file::text(own)
     }
 }

@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use viewmill::app::config::OwnSettings;
 use viewmill::command::{self, CommandJson, CommandRecord, CommandTopology, KnownCommand, Outcome};
 use viewmill::{Change, Desc, Index, Json, Partial, Store, Stream, Text, TopologyBuilder};
 
@@ -21,6 +22,7 @@ use crate::commands::{OrderAggregate, OrderCommand};
 use crate::events::{Axis, Event, EventJson};
 use crate::money::Currency;
 use crate::order_id::OrderId;
+use crate::settings::OrderSettings;
 use crate::views::orders::Orders;
 use crate::views::stats::{Statistics, Stats};
 use crate::views::{Order, OrderStatus};
@@ -49,10 +51,17 @@ pub struct OrderViews {
     pub stats: Store<Currency, Stats, Partial>,
     /// What became of commands, by their ids.
     pub commands: Store<String, KnownCommand>,
+    /// How commands are decided.
+    pub settings: OrderSettings,
+}
+
+/// Declares the data flow, as it is configured.
+pub fn configured(b: &mut TopologyBuilder, own: &OwnSettings) -> OrderViews {
+    topology(b, OrderSettings::of(own))
 }
 
 /// Declares the data flow.
-pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
+pub fn topology(b: &mut TopologyBuilder, settings: OrderSettings) -> OrderViews {
     let events = b.source::<OrderId, Event>("events", &EVENT_TOPICS, Text, EventJson);
     let orders = b.store::<OrderId, Order>("orders", events);
     let by_status = b.index(orders, "by-status", |_, order| status_key(order));
@@ -61,14 +70,19 @@ pub fn topology(b: &mut TopologyBuilder) -> OrderViews {
     let stats = b.partial_store::<Currency, Stats>("order-stats");
     b.processor("orders", events, move |w| Orders::new(w.store(orders), w.output(changes)));
     b.processor("order-stats", changes, move |w| Statistics::new(w.store(stats)));
-    let commands = write_side(b, events, orders);
-    OrderViews { orders, by_status, by_created, stats, commands }
+    let commands = write_side(b, events, orders, settings);
+    OrderViews { orders, by_status, by_created, stats, commands, settings }
 }
 
 /// Commands are decided on the rows of the view `orders`, which tell all that decisions need.
-fn write_side(b: &mut TopologyBuilder, events: Stream<OrderId, Event>, orders: Store<OrderId, Order>) -> Store<String, KnownCommand> {
+fn write_side(
+    b: &mut TopologyBuilder,
+    events: Stream<OrderId, Event>,
+    orders: Store<OrderId, Order>,
+    settings: OrderSettings,
+) -> Store<String, KnownCommand> {
     let commands = b.source::<OrderId, CommandRecord<OrderCommand>>("commands", &[COMMAND_TOPIC], Text, CommandJson);
-    let handler = command::handler(b, "order", OrderAggregate::default(), CommandTopology::new(commands, events, orders, EventJson));
+    let handler = command::handler(b, "order", OrderAggregate { settings }, CommandTopology::new(commands, events, orders, EventJson));
     // Commands that waited longer are late, and outcomes are not kept longer.
     [COMMAND_TOPIC, RESULT_TOPIC].into_iter().for_each(|topic| b.keep_records_for(topic, OUTCOMES_KEPT));
     let axis = |event: &Event| usize::from(event.axis() == Axis::Payment);

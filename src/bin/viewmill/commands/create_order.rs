@@ -12,7 +12,7 @@ pub struct CreateOrder {
     pub user_id: Text,
     /// Where it goes.
     pub shipping_address: Arc<Address>,
-    /// The currency of all prices; none stands for the default one.
+    /// The currency of all prices; none stands for the one that is configured.
     pub currency: Option<Currency>,
     items: Arc<[Item]>,
     total: Money,

@@ -19,7 +19,9 @@ use viewmill::{ProcessorError, Timestamp};
 use super::fault::{self, FaultCode};
 use super::{CreateOrder, OrderCommand, RefundPayment, Step, headers};
 use crate::events::{Axis, Body, EnvelopeParts, Event, OrderCreated, OrderEvent, OrderShipped, PaymentEvent, PaymentRefunded, Text};
+use crate::money::Currency;
 use crate::order_id::OrderId;
+use crate::settings::OrderSettings;
 use crate::views::orders::{Applied, fold};
 use crate::views::{Order, OrderStatus, PaymentStatus, etag};
 
@@ -28,8 +30,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Decides about orders.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrderAggregate {
-    /// An order is approved only once it is paid.
-    pub approve_only_when_paid: bool,
+    /// What is configured.
+    pub settings: OrderSettings,
 }
 
 impl Aggregate for OrderAggregate {
@@ -50,7 +52,7 @@ impl Aggregate for OrderAggregate {
             }
             check_amounts(order, command)?;
         }
-        let fact = fact(command, context);
+        let fact = self.fact(command, context);
         if state.is_some_and(|state| state.versions(fact.axis()).next().is_none()) {
             return Err(Rejection::new("invalid-transition", "an event of this order took the last version that there is"));
         }
@@ -126,7 +128,7 @@ impl OrderAggregate {
     fn allows(&self, order: &Order, step: Step) -> bool {
         let (status, payment) = (order.status, order.payment_status);
         match step {
-            Step::Approve => status == OrderStatus::Created && (!self.approve_only_when_paid || payment == PaymentStatus::Paid),
+            Step::Approve => status == OrderStatus::Created && (!self.settings.approve_only_when_paid || payment == PaymentStatus::Paid),
             Step::Reject => status == OrderStatus::Created,
             Step::Ship => status == OrderStatus::Approved,
             Step::Deliver => status == OrderStatus::Shipped,
@@ -141,6 +143,29 @@ impl OrderAggregate {
         let allowed: Vec<Step> = Step::ALL.into_iter().filter(|step| self.allows(order, *step)).collect();
         let detail = format!("{} is not possible: the order is {}, its payment {}", command.type_name(), status.name(), payment.name());
         Rejection::new("invalid-transition", detail).with("status", &status).with("paymentStatus", &payment).with("allowed", &allowed)
+    }
+
+    /// What happens, once nothing stands in its way.
+    fn fact(&self, command: &OrderCommand, context: &DecisionContext<'_>) -> Body {
+        let now = context.now.as_millis();
+        match command.clone() {
+            OrderCommand::Create(create) => created(&create, now, self.settings.default_currency),
+            OrderCommand::Approve { note } => Body::Order(OrderEvent::Approved { note }),
+            OrderCommand::Reject { reason } => Body::Order(OrderEvent::Rejected { reason: Some(reason) }),
+            OrderCommand::Ship(shipped) => {
+                Body::Order(OrderEvent::Shipped(OrderShipped { shipped_at: shipped.shipped_at.or(Some(now)), ..shipped }))
+            }
+            OrderCommand::Deliver { delivered_at } => Body::Order(OrderEvent::Delivered { delivered_at: delivered_at.or(Some(now)) }),
+            OrderCommand::Cancel { reason } => Body::Order(OrderEvent::Cancelled { reason: Some(reason) }),
+            OrderCommand::ChangeAddress { shipping_address } => Body::Order(OrderEvent::AddressChanged { shipping_address }),
+            OrderCommand::RecordPayment(payment) => Body::Payment(PaymentEvent::Completed(payment)),
+            OrderCommand::FailPayment(failure) => Body::Payment(PaymentEvent::Failed(failure)),
+            OrderCommand::RefundPayment(refund) => {
+                let refund_id = refund_id(&refund, context);
+                let RefundPayment { payment_id, amount, reason, .. } = refund;
+                Body::Payment(PaymentEvent::Refunded(PaymentRefunded { payment_id, refund_id, amount, reason: Some(reason) }))
+            }
+        }
     }
 }
 
@@ -189,37 +214,14 @@ fn check_amounts(order: &Order, command: &OrderCommand) -> Result<(), Rejection>
     }
 }
 
-/// What happens, once nothing stands in its way.
-fn fact(command: &OrderCommand, context: &DecisionContext<'_>) -> Body {
-    let now = context.now.as_millis();
-    match command.clone() {
-        OrderCommand::Create(create) => created(&create, now),
-        OrderCommand::Approve { note } => Body::Order(OrderEvent::Approved { note }),
-        OrderCommand::Reject { reason } => Body::Order(OrderEvent::Rejected { reason: Some(reason) }),
-        OrderCommand::Ship(shipped) => {
-            Body::Order(OrderEvent::Shipped(OrderShipped { shipped_at: shipped.shipped_at.or(Some(now)), ..shipped }))
-        }
-        OrderCommand::Deliver { delivered_at } => Body::Order(OrderEvent::Delivered { delivered_at: delivered_at.or(Some(now)) }),
-        OrderCommand::Cancel { reason } => Body::Order(OrderEvent::Cancelled { reason: Some(reason) }),
-        OrderCommand::ChangeAddress { shipping_address } => Body::Order(OrderEvent::AddressChanged { shipping_address }),
-        OrderCommand::RecordPayment(payment) => Body::Payment(PaymentEvent::Completed(payment)),
-        OrderCommand::FailPayment(failure) => Body::Payment(PaymentEvent::Failed(failure)),
-        OrderCommand::RefundPayment(refund) => {
-            let refund_id = refund_id(&refund, context);
-            let RefundPayment { payment_id, amount, reason, .. } = refund;
-            Body::Payment(PaymentEvent::Refunded(PaymentRefunded { payment_id, refund_id, amount, reason: Some(reason) }))
-        }
-    }
-}
-
 /// When it should arrive is decided here, once: a replay gives the same answer.
-fn created(order: &CreateOrder, now: i64) -> Body {
+fn created(order: &CreateOrder, now: i64, default_currency: Currency) -> Body {
     let days = if order.shipping_address.express { 2 } else { 5 };
     Body::Order(OrderEvent::Created(OrderCreated {
         user_id: order.user_id.clone(),
         items: order.items().clone(),
         total_amount: order.total(),
-        currency: Some(order.currency.unwrap_or_default()),
+        currency: Some(order.currency.unwrap_or(default_currency)),
         shipping_address: Some(order.shipping_address.clone()),
         estimated_delivery: Some(now.saturating_add(days * DAY_MS)),
     }))

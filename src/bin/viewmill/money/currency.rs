@@ -24,7 +24,7 @@ impl Currency {
     pub const EUR: Currency = Currency(*b"EUR");
     /// Japanese yen.
     pub const JPY: Currency = Currency(*b"JPY");
-    /// That of an order that names none.
+    /// That of an event that names none, and of an order that is placed without one unless another is configured.
     pub const DEFAULT: Currency = Currency::KRW;
 
     /// The code: three upper-case letters.

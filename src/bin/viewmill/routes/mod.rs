@@ -28,5 +28,5 @@ pub fn routes(handles: &OrderViews, views: Views, commands: Commands, actors: Ac
         .and(command_state::routes(handles.commands, views.clone(), actors.clone()))
         .and(commands::routes(commands, views, actors))
         .about(spec::about())
-        .schemas(spec::schemas())
+        .schemas(spec::schemas(handles.settings))
 }

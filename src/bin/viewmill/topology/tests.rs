@@ -17,7 +17,7 @@ fn sum(amount: &str) -> Sum {
 
 #[test]
 fn an_early_payment_waits_in_a_shell_and_counts_with_its_order() {
-    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     driver.pipe("payment-events", "o-1", PAID).unwrap();
     assert!(driver.get(views.orders, "o-1").unwrap().is_shell());
     assert_eq!((driver.rows(views.stats), driver.scan(views.by_created, ())), (vec![], vec![]), "a shell is in no list and no sum");
@@ -32,7 +32,7 @@ fn an_early_payment_waits_in_a_shell_and_counts_with_its_order() {
 
 #[test]
 fn a_cancelled_order_leaves_the_revenue_and_what_was_paid_stays() {
-    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     for (topic, event) in [("order-events", CREATED), ("payment-events", PAID), ("order-events", CANCELLED), ("order-events", CANCELLED)] {
         driver.pipe(topic, "o-1", event).unwrap();
     }
@@ -45,7 +45,7 @@ fn a_cancelled_order_leaves_the_revenue_and_what_was_paid_stays() {
 
 #[test]
 fn a_row_notes_where_its_events_stand_and_a_rebuild_notes_the_same() {
-    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     let other = CREATED.replace("o-1", "o-2");
     for (topic, key, event) in [
         ("payment-events", "o-1", PAID),
@@ -65,7 +65,7 @@ fn a_row_notes_where_its_events_stand_and_a_rebuild_notes_the_same() {
 
 #[test]
 fn an_event_under_another_orders_key_is_rejected() {
-    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     let error = driver.pipe("order-events", "o-2", CREATED).unwrap_err();
     assert!(error.to_string().contains(r#"misplaced: the key is "o-2", the aggregateId "o-1""#), "{error}");
     assert!(driver.get(views.orders, "o-2").is_none());
@@ -99,7 +99,7 @@ fn index_keys_have_these_bytes() {
 
 #[test]
 fn the_data_flow_is_this() {
-    let (driver, _) = TopologyTestDriver::new(topology).unwrap();
+    let (driver, _) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     assert_eq!(
         driver.describe(),
         "\

@@ -1,6 +1,7 @@
 //! The state machine: each cell of its table, and who may move it.
 
 use super::*;
+use crate::money::Currency;
 use crate::views::OrderStatus;
 
 /// What a command leads to, in a word.
@@ -131,11 +132,26 @@ fn a_user_sees_and_changes_only_their_own_orders() {
 #[test]
 fn an_order_may_have_to_be_paid_before_it_is_approved() {
     let mut story = Story::given(&[A]);
-    story.aggregate.approve_only_when_paid = true;
+    story.aggregate.settings.approve_only_when_paid = true;
     let rejection = story.when("APPROVE_ORDER", "{}").unwrap_err();
     assert_eq!(told(&rejection, "allowed"), r#"["reject","cancel","address","payments"]"#);
     story.other_writes("PAYMENT_COMPLETED", PAID, Numbered::Not);
     assert_eq!(outcome(&story, "APPROVE_ORDER", "{}"), "ORDER_APPROVED");
+}
+
+#[test]
+fn an_order_without_a_currency_has_the_one_that_is_configured_then() {
+    let bare = CREATE.replace(r#""currency":"EUR","#, "");
+    for (data, expected) in [(CREATE, "EUR"), (&*bare, "USD")] {
+        let mut story = Story::default();
+        story.aggregate.settings.default_currency = Currency::USD;
+        assert_eq!(story.when("CREATE_ORDER", data).unwrap(), ["ORDER_CREATED"]);
+        assert_eq!(story.state().currency.as_str(), expected);
+        // It stands in the event: another setting later, or elsewhere, makes the same of it.
+        let mut elsewhere = Story::default();
+        elsewhere.take(story.log[0].clone());
+        assert_eq!(elsewhere.state, story.state);
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::schema;
 use crate::money::Currency;
+use crate::settings::OrderSettings;
 
 /// Under their names.
-pub(super) fn schemas() -> Vec<(&'static str, Value)> {
+pub(super) fn schemas(settings: OrderSettings) -> Vec<(&'static str, Value)> {
     let payment = json!({
         "oneOf": [schema("PaymentArrived"), schema("PaymentFailed")],
         "description": "A payment that arrived, or one that failed: that has a `code`.",
@@ -19,7 +20,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ),
         ("NewItem", new_item()),
         ("NewAddress", new_address()),
-        ("CreateOrder", create_order()),
+        ("CreateOrder", create_order(settings.default_currency)),
         ("ApproveOrder", object(&[], json!({"note": or_null(remark())}))),
         ("RejectOrder", object(&["reason"], json!({"reason": remark()}))),
         ("CancelOrder", object(&["reason"], json!({"reason": remark()}))),
@@ -70,10 +71,10 @@ fn new_address() -> Value {
     )
 }
 
-fn create_order() -> Value {
+fn create_order(default_currency: Currency) -> Value {
     let currency = json!({
         "anyOf": [schema("ListedCurrency"), {"type": "null"}],
-        "description": format!("Of all prices; {} where none is given.", Currency::DEFAULT),
+        "description": format!("Of all prices; {default_currency} where none is given."),
     });
     let mut order = object(
         &["userId", "items", "shippingAddress"],

@@ -14,6 +14,8 @@ mod tests;
 use serde_json::{Map, Value, json};
 use viewmill::http::About;
 
+use crate::settings::OrderSettings;
+
 pub use commands::{create, payment, refund, step};
 pub use reads::{command, dashboard, history, list, order};
 
@@ -39,8 +41,8 @@ Every `GET` answers `HEAD` too.";
 }
 
 /// All shapes, by their names.
-pub fn schemas() -> Map<String, Value> {
-    let all = asked::schemas().into_iter().chain(told::schemas());
+pub fn schemas(settings: OrderSettings) -> Map<String, Value> {
+    let all = asked::schemas(settings).into_iter().chain(told::schemas());
     all.map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 

@@ -16,11 +16,12 @@ use warp::http::{HeaderMap, HeaderValue};
 use super::{CANCELLED_ORDER, COMMAND, ORDER, REJECTED_ORDER};
 use crate::commands::OrderCommand;
 use crate::routes::command_request::CommandRequest;
+use crate::settings::OrderSettings;
 use crate::{routes, topology};
 
 fn all_routes() -> Routes {
     let mut builder = TopologyBuilder::new();
-    let handles = topology::topology(&mut builder);
+    let handles = topology::topology(&mut builder, OrderSettings::default());
     let topology = builder.build().unwrap();
     let clock = Arc::new(SystemClock::default());
     let metrics = Metrics::new(Versions { librdkafka: "0", rocksdb: "0" }, clock.clone());

@@ -12,6 +12,7 @@ use super::properties::{choices, topics};
 use crate::events::Event;
 use crate::money::{Currency, Money, Sum};
 use crate::order_id::OrderId;
+use crate::settings::OrderSettings;
 use crate::topology::topology;
 use crate::views::OrderStatus;
 use crate::views::stats::Stats;
@@ -91,7 +92,7 @@ proptest! {
 
     #[test]
     fn lists_and_statistics_equal_a_recount_after_every_event(log in log()) {
-        let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+        let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
         let mut logs = vec![Vec::new(); 3];
         for (at, logged) in log {
             let topic = Event::from_json(logged.json.as_bytes()).unwrap().axis().topic();
@@ -114,7 +115,7 @@ proptest! {
 
 #[test]
 fn the_largest_amounts_and_the_smallest_fractions_are_summed_exactly() {
-    let (mut driver, views) = TopologyTestDriver::new(topology).unwrap();
+    let (mut driver, views) = TopologyTestDriver::new(|b| topology(b, OrderSettings::default())).unwrap();
     for (at, total) in
         ["0.0000000000000000000000000001", "79228162514264337593543950335", "79228162514264337593543950335"].iter().enumerate()
     {
