@@ -147,6 +147,9 @@ impl Client<'_> {
         self.ask(&mut life, none, None, json!({"reason": "r"}), Refused(404, "order-not-found"));
         let created = self.ask(&mut life, "/api/orders".to_owned(), None, order_of(&self.name), Event(ORDERS, "ORDER_CREATED"));
         life.order = created["orderId"].as_str().unwrap().to_owned();
+        if number % 4 == 3 {
+            self.race(&mut life);
+        }
         for (step, if_match, body, then) in steps(number) {
             let path = format!("/api/orders/{}/{step}", life.order);
             self.ask(&mut life, path, if_match, body, then);
@@ -159,18 +162,50 @@ impl Client<'_> {
         life
     }
 
+    /// Two commands of which only one is possible, right behind each other: the second is decided before the event of the first comes back
+    /// from the log.
+    fn race(&mut self, life: &mut Life) {
+        let rivals = [("cancel", "ORDER_CANCELLED"), ("reject", "ORDER_REJECTED")];
+        let rivals = rivals.map(|(step, kind)| {
+            (
+                Command { headers: self.headers(None), path: format!("/api/orders/{}/{step}", life.order), body: json!({"reason": "r"}) },
+                kind,
+            )
+        });
+        for (command, _) in &rivals {
+            self.try_send(command, true);
+        }
+        for (command, kind) in rivals {
+            let response = self.answer_of(&command);
+            let then = if response.status == 200 { Event(ORDERS, kind) } else { Refused(409, "invalid-transition") };
+            self.take(life, command, &response, then);
+        }
+        assert_eq!(life.events[ORDERS].len(), 2, "one of two rivals wins: {:?}", life.events);
+    }
+
     fn ask(&mut self, life: &mut Life, path: String, if_match: Option<&str>, body: Value, then: Then) -> Value {
+        let headers = self.headers(if_match);
+        self.send(life, Command { headers, path, body }, then)
+    }
+
+    /// With a key that was not used before.
+    fn headers(&mut self, if_match: Option<&str>) -> Vec<(&'static str, String)> {
         self.keys += 1;
         let mut headers = vec![("Idempotency-Key", format!("k-{}", self.keys)), ("X-Actor", self.name.clone())];
         headers.extend(if_match.map(|version| ("If-Match", format!("\"{version}\""))));
-        self.send(life, Command { headers, path, body }, then)
+        headers
     }
 
     /// Sends a command until it is answered; that must be what was to come of it.
     fn send(&mut self, life: &mut Life, command: Command, then: Then) -> Value {
+        let response = self.answer_of(&command);
+        self.take(life, command, &response, then)
+    }
+
+    fn answer_of(&mut self, command: &Command) -> Response {
         let mut is_first = true;
         let response = eventually("the command is answered", || {
-            let response = self.try_send(&command, std::mem::take(&mut is_first) && self.number % HASTY == HASTY - 1);
+            let response = self.try_send(command, std::mem::take(&mut is_first) && self.number % HASTY == HASTY - 1);
             if response.is_none() {
                 self.at = (self.at + 1) % self.clients.len();
                 thread::sleep(LOOK_INTERVAL);
@@ -179,7 +214,12 @@ impl Client<'_> {
         });
         self.customers.answered.fetch_add(1, Ordering::Relaxed);
         self.customers.replayed.fetch_add(usize::from(is_replayed(&response)), Ordering::Relaxed);
-        let answer = Answer::of(&response);
+        response
+    }
+
+    /// Notes an answer, which must be what was to come of the command.
+    fn take(&mut self, life: &mut Life, command: Command, response: &Response, then: Then) -> Value {
+        let answer = Answer::of(response);
         match then {
             Refused(status, code) => {
                 assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{}: {answer:?}", command.path)
@@ -277,7 +317,7 @@ fn steps(number: usize) -> Vec<(&'static str, Option<&'static str>, Value, Then)
             ("deliver", None, json!({}), Event(ORDERS, "ORDER_DELIVERED")),
         ],
         _ => vec![
-            ("reject", None, reason, Event(ORDERS, "ORDER_REJECTED")),
+            // After the race for its end.
             ("approve", None, Value::Null, impossible),
             ("payments", None, pay(25), Event(PAYMENTS, "PAYMENT_COMPLETED")),
         ],
