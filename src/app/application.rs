@@ -219,7 +219,7 @@ impl<H> Application<H> {
                  the configuration and the topology have no faults\n"
             ));
         }
-        let report = check_online(&config, &topology);
+        let report = check_online(&config, &topology, self.results);
         surroundings.print(&report.notes.iter().map(|note| format!("{note}\n")).collect::<String>())?;
         if !report.faults.is_empty() {
             return Err(OnlineFaults(report.faults).into());

@@ -29,8 +29,9 @@ pub(super) struct OnlineReport {
 #[error("the cluster has {} fault{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.iter().map(|fault| format!("\n  - {fault}")).collect::<String>())]
 pub(super) struct OnlineFaults(pub Vec<String>);
 
-/// Asks the brokers of a configuration that has no faults by itself.
-pub(super) fn check_online(config: &Config, topology: &Topology) -> OnlineReport {
+/// Asks the brokers of a configuration that has no faults by itself. `results`: the topic of outcomes (without prefix), where commands are taken
+/// over HTTP.
+pub(super) fn check_online(config: &Config, topology: &Topology, results: Option<&str>) -> OnlineReport {
     let mut report = OnlineReport::default();
     let settings = kafka_settings(config, "check");
     let Some((mut admin, settings, brokers)) = reach(&settings, &mut report) else { return report };
@@ -47,7 +48,8 @@ pub(super) fn check_online(config: &Config, topology: &Topology) -> OnlineReport
         Ok(access) => {
             let inspection = inspect(&needed, &access);
             report.faults.extend(inspection.faults.iter().map(ToString::to_string));
-            report.faults.extend(missing_topic_rights(&needed, &inspection, &access));
+            let gateway = Gateway::of(topology, &names, results);
+            report.faults.extend(missing_topic_rights(&needed, &gateway, &inspection, &access));
             ask_whether_topics_can_be_made(&mut admin, config, brokers.len(), inspection.missing, &mut report);
         }
     }
@@ -115,19 +117,45 @@ fn inspect(needed: &TopicsNeeded, access: &Access) -> Inspection {
     inspection
 }
 
+/// What an instance does with topics besides its topology: it writes commands that come over HTTP, and follows what becomes of them.
+#[derive(Default)]
+struct Gateway {
+    commands: Vec<String>,
+    results: Option<String>,
+}
+
+impl Gateway {
+    fn of(topology: &Topology, names: &Names, results: Option<&str>) -> Self {
+        let Some(results) = results else { return Gateway::default() };
+        let commands = topology.command_topics().iter().map(|topic| names.topic(topic)).collect();
+        Gateway { commands, results: Some(names.topic(results)) }
+    }
+
+    /// What it must be allowed, and how the topic is called.
+    fn needs(&self, topic: &str) -> Option<(&'static [Right], &'static str)> {
+        match topic {
+            topic if self.results.as_deref() == Some(topic) => Some((&[Right::Read, Right::Write], "topic of outcomes")),
+            topic if self.commands.iter().any(|commands| commands == topic) => Some((&[Right::Write], "command topic")),
+            _ => None,
+        }
+    }
+}
+
 /// The rights that are missing, one fault a topic. Of topics that do not exist nothing is told.
-fn missing_topic_rights(needed: &TopicsNeeded, inspection: &Inspection, access: &Access) -> Vec<String> {
+fn missing_topic_rights(needed: &TopicsNeeded, gateway: &Gateway, inspection: &Inspection, access: &Access) -> Vec<String> {
     let tasks: i32 = inspection.partitions.values().sum();
     let told = |name: &&str| {
         let access = access.get(*name)?;
         let roles = || needed.topics().iter().filter(|topic| topic.name == *name);
         let grows = access.topic().is_some_and(|topic| topic.partitions < tasks);
-        let rights: BTreeSet<Right> = roles().flat_map(|topic| rights_for(topic, grows)).collect();
+        let gateway = gateway.needs(name);
+        let besides = gateway.map_or(&[][..], |(rights, _)| rights).iter().copied();
+        let rights: BTreeSet<Right> = roles().flat_map(|topic| rights_for(topic, grows)).chain(besides).collect();
         let missing = access.missing(&rights.into_iter().collect::<Vec<_>>());
         if missing.is_empty() {
             return None;
         }
-        let purpose = roles().next().map_or("topic", |topic| purpose(topic.role));
+        let purpose = gateway.map(|(_, purpose)| purpose).or(roles().next().map(|topic| purpose(topic.role))).unwrap_or("topic");
         let seen = if *access == TopicAccess::Hidden { ", and whether it exists may not be seen" } else { "" };
         let rights = list(&missing);
         Some(format!("{purpose} {name}: {rights} not allowed{seen}: give this user an ACL for {rights} on topic {name}"))

@@ -75,6 +75,7 @@ pub fn handler<A: Aggregate>(b: &mut TopologyBuilder, name: &str, aggregate: A, 
     let aggregate = Arc::new(aggregate);
     b.co_partition(states, commands);
     b.commit(commands, CommitPace::AtOnce);
+    b.decide_once(commands);
     let unread = b.store::<A::Id, UnreadEvents>(&format!("{name}-unread"), events);
     b.co_partition(unread, commands);
     let seen = b.store_by::<(A::Id, String), SeenCommand, _>(seen_store, commands, |(id, _)| id.clone());

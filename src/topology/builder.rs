@@ -39,10 +39,24 @@ impl TopologyBuilder {
 
     /// How soon is committed what the records of a source lead to; [`CommitPace::Soon`] unless it is told.
     pub fn commit<K: Data, V: Data>(&mut self, source: Stream<K, V>, pace: CommitPace) {
-        match self.parts.sources.iter_mut().find(|definition| definition.edge == source.edge) {
-            Some(definition) => definition.pace = pace,
-            None => self.faults.push(TopologyFault::ForeignHandle { node: "commit".to_string() }),
+        if let Some(definition) = self.source_mut(source, "commit") {
+            definition.pace = pace;
         }
+    }
+
+    /// Says that the records of a source are commands: each is decided once, and a reset of the application does not begin anew with them.
+    pub fn decide_once<K: Data, V: Data>(&mut self, source: Stream<K, V>) {
+        if let Some(definition) = self.source_mut(source, "decide_once") {
+            definition.commands = true;
+        }
+    }
+
+    fn source_mut<K: Data, V: Data>(&mut self, source: Stream<K, V>, asked_by: &str) -> Option<&mut SourceDef> {
+        let found = self.parts.sources.iter_mut().find(|definition| definition.edge == source.edge);
+        if found.is_none() {
+            self.faults.push(TopologyFault::ForeignHandle { node: asked_by.to_string() });
+        }
+        found
     }
 
     /// When the application makes this topic (without prefix), its records are removed after so long. Others are kept for ever.
@@ -79,6 +93,7 @@ impl TopologyBuilder {
             topics,
             edge,
             pace: CommitPace::default(),
+            commands: false,
             node: Arc::new(SourceNode::new(edge, key.clone(), value)),
             key_codec: Arc::new(key),
         });

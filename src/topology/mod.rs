@@ -66,6 +66,17 @@ impl Topology {
         topics
     }
 
+    /// The topics whose records are commands, without prefix, each once.
+    pub fn command_topics(&self) -> Vec<Arc<str>> {
+        let mut topics = self.source_topics();
+        let decided = |topic: &Arc<str>| {
+            let read = self.parts.sources.iter().filter(|source| source.commands).flat_map(|source| &source.topics);
+            read.into_iter().any(|read| matches!(read, TopicName::Declared(read) if read == topic))
+        };
+        topics.retain(decided);
+        topics
+    }
+
     /// The topics that a sub-topology's sinks and repartitions write.
     pub(crate) fn sink_topics(&self, subtopology: &SubTopology) -> Vec<TopicName> {
         let topic = |node: &usize| match &self.parts.nodes[*node].kind {

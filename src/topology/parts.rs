@@ -29,6 +29,8 @@ pub(crate) struct SourceDef {
     pub topics: Vec<TopicName>,
     pub edge: EdgeId,
     pub pace: CommitPace,
+    /// Its records are commands.
+    pub commands: bool,
     pub node: Arc<dyn ErasedSource>,
     /// The `Arc<dyn Codec<K>>` of the keys: it decides the partitions of stores.
     pub key_codec: Arc<dyn Any + Send + Sync>,

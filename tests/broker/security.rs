@@ -144,6 +144,8 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
         &[
             &hidden("order-events", "Read and Write"),
             &hidden("shipping-events", "Read"),
+            &format!("command topic {prefix}order-commands: Read and Write not allowed, and whether it exists may not be seen"),
+            &format!("topic of outcomes {prefix}command-results: Read and Write not allowed, and whether it exists may not be seen"),
             &format!("changelog {prefix}{id}-orders-changelog: Read and Write not allowed"),
             &format!("task log {prefix}{id}-tasks: Read and Write not allowed"),
             &format!("group {id}: Read not allowed"),
@@ -162,7 +164,12 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
 
     allow(&[
         format!("topic:{prefix}*:CREATE"),
-        format!("topic:{prefix}*:WRITE"),
+        format!("topic:{prefix}{id}-*:WRITE"),
+        format!("topic:{prefix}order-events*:WRITE"),
+        format!("topic:{prefix}payment-events*:WRITE"),
+        format!("topic:{prefix}shipping-events*:WRITE"),
+        format!("topic:{prefix}command-results*:WRITE"),
+        format!("topic:{prefix}order-commands-dlq:WRITE"),
         format!("topic:{prefix}*:DESCRIBE_CONFIGS"),
         format!("topic:{prefix}{id}-*:READ"),
         format!("topic:{prefix}payment-events:READ"),
@@ -172,7 +179,7 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
         format!("group:{id}:READ"),
         format!("transactional_id:{id}-*:WRITE"),
     ]);
-    // One is missing, and is told as soon as the topic exists.
+    // Some are missing, and are told as soon as the topics exist.
     assert_eq!(viewmill(&run, "sample --count 20", &settings).code, Some(0));
     let checked = viewmill(&run, "check --online", &settings);
     checked.must_tell(
@@ -186,8 +193,21 @@ fn missing_acls_are_all_named_with_topic_and_operation() {
     let checked = viewmill(&run, "check --online", &settings);
     assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{checked:?}");
 
-    // And so much is enough to run.
+    // And so much is enough to run, but not to take commands over HTTP: that is told once their topic is there.
     let mut instance = Instance::start(&run, "a", &settings);
     instance.wait_ready();
+    assert!(instance.terminate(PATIENCE).success());
+    let commands = format!("{prefix}order-commands");
+    let told = format!("command topic {commands}: Write not allowed: give this user an ACL for Write on topic {commands}");
+    viewmill(&run, "check --online", &settings).must_tell(2, &["the cluster has 1 fault:", &told]);
+    allow(&[format!("topic:{commands}:WRITE")]);
+    let checked = viewmill(&run, "check --online", &settings);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{checked:?}");
+    let mut instance = Instance::start(&run, "a", &settings);
+    instance.wait_ready();
+    let order = r#"{"userId":"u","items":[{"productId":"p","name":"Tea","price":1,"quantity":1}],"shippingAddress":
+        {"recipient":"R","street":"S","city":"C","postalCode":"1","country":"DE"}}"#;
+    let created = instance.client().post("/api/orders", "Content-Type: application/json\r\n", order).unwrap();
+    assert_eq!(created.status, 201, "{}", created.body);
     assert!(instance.terminate(PATIENCE).success());
 }
