@@ -78,6 +78,10 @@ pub enum Sabotage {
     ForgetUnreadEvents,
     /// A command that was decided is decided again.
     ForgetSeenCommands,
+    /// After a reset commands are read from the beginning.
+    ForgetPlaceInCommands,
+    /// After a reset commands go on at their place, before the events of the time before were read again.
+    DecideBeforeTheReplay,
 }
 
 impl Sabotage {
@@ -115,6 +119,8 @@ impl Sabotage {
         ("forget-outputs", Sabotage::ForgetOutputs),
         ("forget-unread-events", Sabotage::ForgetUnreadEvents),
         ("forget-seen-commands", Sabotage::ForgetSeenCommands),
+        ("forget-place-in-commands", Sabotage::ForgetPlaceInCommands),
+        ("decide-before-the-replay", Sabotage::DecideBeforeTheReplay),
     ];
 }
 

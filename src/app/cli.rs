@@ -67,12 +67,15 @@ pub(super) struct ResetArgs {
     pub local: bool,
     /// The whole application: its group with all offsets, its changelogs, repartition topics, members topic and task log, and the databases
     /// in this instance's state directory. The next run begins at the sources' beginning, and writes its outputs again. Sources, output
-    /// topics and dead letters stay
+    /// topics and dead letters stay, and so does the place in topics of commands: these are not decided again
     #[arg(long)]
     pub application: bool,
     /// With --local: only this task; can be repeated
     #[arg(long, value_name = "ID", conflicts_with = "application")]
     pub task: Vec<String>,
+    /// With --application: commands are read again from the beginning of their topics, and decided again
+    #[arg(long, conflicts_with = "local")]
+    pub redo_commands: bool,
     /// Does it
     #[arg(long, visible_alias = "execute")]
     pub yes: bool,

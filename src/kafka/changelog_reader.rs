@@ -24,6 +24,8 @@ const MAX_ASK: Duration = Duration::from_secs(5);
 const MAX_FIRST_ASK: Duration = Duration::from_secs(1);
 /// How often the first question is asked.
 const FIRST_ASKS: usize = 2;
+/// How often is asked whether a transaction is still pending.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How many records are taken from a queue at once.
 const BATCH_RECORDS: usize = 1024;
 /// A chunk ends when it has so many bytes.
@@ -94,6 +96,19 @@ impl KafkaChangelogReader {
             self.uncommitted = Some(Asking { client, has_asked: false });
         }
         Ok(self.uncommitted.as_mut().expect("it was just made"))
+    }
+}
+
+impl KafkaChangelogReader {
+    /// As [`ChangelogReader::committed`]; waits for transactions that are pending, which a broker gives up when they are overdue.
+    pub fn committed_within(&mut self, partition: &TopicPartition, patience: Duration) -> Result<Option<Offset>, PortError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.committed(partition) {
+                Err(error) if error.is_retriable() && Instant::now() < deadline => std::thread::sleep(ASK_EVERY),
+                answer => return answer,
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod consume;
 mod describe;
 mod event;
 mod message;
+mod offsets;
 mod produce;
 mod queue;
 
@@ -29,6 +30,7 @@ pub(super) use self::consume::{assign, commit, committed, consumer_client, unass
 pub(super) use self::describe::{Patience, describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
 pub(super) use self::message::NativeMessage;
+pub(super) use self::offsets::delete_offsets;
 pub(super) use self::produce::{Step, Topic, connect, producer_client, purge, send_now, transaction};
 pub(super) use self::queue::{Pointers, Queue};
 

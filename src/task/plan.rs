@@ -23,6 +23,8 @@ pub struct PlannedSource {
     pub reports_offsets: bool,
     /// How soon is committed what its records led to.
     pub pace: CommitPace,
+    /// Whether its records are commands: decided once, and never again in a replay.
+    pub commands: bool,
 }
 
 impl PlannedSource {
@@ -100,6 +102,7 @@ impl TaskPlan {
                 partitions,
                 source: *source,
                 pace: parts.sources[*source].pace,
+                commands: parts.sources[*source].commands,
                 reports_offsets: topology.reader_of(topic).is_some_and(|first| first.name == subtopology.name),
                 keyed: parts.stores.iter().any(|store| store.keyed_by().any(|by| by == parts.sources[*source].edge)),
             })
@@ -177,6 +180,11 @@ impl TaskPlan {
     /// The full topic name of each source partition.
     pub fn source_partitions(&self) -> impl Iterator<Item = &TopicPartition> {
         self.sources.iter().map(|source| &source.partition)
+    }
+
+    /// Those of them that bring commands.
+    pub fn command_partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.sources.iter().filter(|source| source.commands).map(|source| &source.partition)
     }
 
     /// The source at an index of `sources`.

@@ -77,6 +77,12 @@ impl Topology {
         topics
     }
 
+    /// The sub-topologies that decide commands: what they wrote cannot be made again by reading their sources.
+    pub(crate) fn deciding(&self) -> impl Iterator<Item = &SubTopology> {
+        let decides = |subtopology: &&SubTopology| subtopology.topics.iter().any(|(_, source)| self.parts.sources[*source].commands);
+        self.parts.subtopologies.iter().filter(decides)
+    }
+
     /// The topics that a sub-topology's sinks and repartitions write.
     pub(crate) fn sink_topics(&self, subtopology: &SubTopology) -> Vec<TopicName> {
         let topic = |node: &usize| match &self.parts.nodes[*node].kind {

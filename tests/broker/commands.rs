@@ -6,6 +6,7 @@ mod life;
 mod machine;
 mod overload;
 mod rejections;
+mod reset;
 mod retries;
 mod settings;
 

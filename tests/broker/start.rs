@@ -53,7 +53,7 @@ fn is_refused(instance: &mut Instance, texts: &[&str]) {
 }
 
 /// Resets by the command, waiting for members of instances that were killed to be gone.
-fn reset(run: &Run, arguments: &str) -> Ended {
+pub fn reset(run: &Run, arguments: &str) -> Ended {
     let state_dir = run.dir.join("a/state");
     let settings = [("VIEWMILL__APPLICATION__STATE_DIR", state_dir.to_str().unwrap())];
     let deadline = Instant::now() + PATIENCE;
@@ -274,7 +274,7 @@ fn a_reset_says_what_it_would_do_does_it_once_and_touches_nothing_of_others() {
     for name in &internal {
         assert!(told.out.contains(name), "{name}: {}", told.out);
     }
-    assert!(told.out.contains(&format!("would delete group {} with its committed offsets", run.id)), "{}", told.out);
+    assert!(told.out.contains(&format!("would delete the committed offsets of group {}, but those of commands", run.id)), "{}", told.out);
     assert!(told.out.contains("would remove the local state of task ") && told.out.ends_with("with --yes it is done\n"), "{}", told.out);
     assert_eq!(there(&internal), 3, "nothing was changed");
 
@@ -296,7 +296,7 @@ fn a_reset_says_what_it_would_do_does_it_once_and_touches_nothing_of_others() {
         .into();
     assert_eq!(there(&sources.iter().map(String::as_str).collect::<Vec<_>>()), 4, "what others write and read stays");
     let again = reset(&run, "--application --yes");
-    assert_eq!((again.code, again.out.as_str()), (Some(0), "there was nothing to reset\n"), "{again:?}");
+    assert!(again.code == Some(0) && again.out.ends_with("\nthere was nothing to reset\n"), "{again:?}");
 
     let mut instance = start(&run);
     instance.wait_ready();

@@ -1,5 +1,5 @@
 //! The bank of examples/bank.rs, with two processes that crash, lose their disks and take over from each other, and senders that send
-//! again: each key is decided once, versions have no gaps, nothing is overdrawn.
+//! again: each key is decided once, versions have no gaps, nothing is overdrawn. Also when the application is reset meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::codec::{Codec as _, Json};
 use crate::command::{CommandState, Outcome};
 use crate::faults::{Sabotage, Sabotaged};
 use crate::query::TaskView;
-use crate::record::Timestamp;
+use crate::record::{Timestamp, TopicPartition};
 use crate::runtime::step::StepSettings;
 use crate::state::MemoryDisk;
 use crate::testkit::cluster::{FakeCluster, Faults, Isolation};
@@ -57,6 +57,9 @@ struct Town {
     /// All that was sent: account and JSON.
     sent: Vec<(String, String)>,
     crashes: usize,
+    resets: usize,
+    /// Senders' clocks are late by up to so much.
+    late_ms: u64,
 }
 
 impl Town {
@@ -84,7 +87,7 @@ impl Town {
             names,
         };
         let rng = fastrand::Rng::with_seed(seed);
-        Town { program, rng, disks: Default::default(), running: [None, None], seed, sent: Vec::new(), crashes: 0 }
+        Town { program, rng, disks: Default::default(), running: [None, None], seed, sent: Vec::new(), crashes: 0, resets: 0, late_ms: 0 }
     }
 
     /// A new command, one with a key that may have been used, or a record that was sent before.
@@ -106,8 +109,8 @@ impl Town {
     }
 
     fn write(&mut self, (account, json): (String, String)) {
-        let now = self.program.clock.now();
-        let appended = self.program.cluster.append("account-commands", None, Some(account.as_bytes()), Some(json.as_bytes()), now);
+        let at = Timestamp(self.program.clock.now().as_millis() - self.rng.u64(0..=self.late_ms) as i64);
+        let appended = self.program.cluster.append("account-commands", None, Some(account.as_bytes()), Some(json.as_bytes()), at);
         appended.expect("input is not refused");
         self.sent.push((account, json));
     }
@@ -135,6 +138,26 @@ impl Town {
         self.crashes += usize::from(self.running[at].take().is_some());
         if self.rng.usize(0..4) == 0 {
             self.disks[at] = MemoryDisk::default();
+        }
+    }
+
+    /// What `viewmill reset --application` leaves: the logs, and the group's place in commands.
+    fn reset(&mut self) {
+        (self.running, self.disks) = ([None, None], Default::default());
+        self.resets += 1;
+        let Program { cluster, clock, names, topology, .. } = &self.program;
+        while !cluster.members("bank").is_empty() || !cluster.open_transactions().is_empty() {
+            clock.advance(Duration::from_secs(1));
+            cluster.tick();
+        }
+        let stores = ["account-states", "account-unread", "commands-seen", "commands-seen-count"];
+        for topic in stores.map(|store| names.changelog(store)).into_iter().chain([names.task_log()]) {
+            cluster.delete_topic(&topic);
+            cluster.create_compacted_topic(&topic, PARTITIONS);
+        }
+        assert_eq!(topology.command_topics(), ["account-commands".into()]);
+        for topic in [names.task_log(), "account-events".to_string()] {
+            (0..PARTITIONS).for_each(|at| cluster.set_committed("bank", &TopicPartition::new(&*topic, at), None));
         }
     }
 
@@ -219,14 +242,18 @@ fn key_of(json: &str) -> String {
     if read["idempotencyKey"].is_null() { format!("id {}", read["commandId"]) } else { read["idempotencyKey"].to_string() }
 }
 
-/// What was broken, and how many crashes and commands there were.
-fn run(seed: u64, sabotage: Option<Sabotage>) -> (Vec<(Rule, String)>, usize, usize) {
+/// A town in which all that was sent has been read. With resets the senders' clocks are late, too.
+fn run(seed: u64, sabotage: Option<Sabotage>, resets: bool) -> Town {
     let mut town = Town::new(seed, sabotage);
+    town.late_ms = if resets { 60_000 } else { 0 };
     town.program.cluster.set_faults(if seed.is_multiple_of(2) { Faults::chaos() } else { Faults::none() });
     for _ in 0..town.rng.usize(100..400) {
         (0..town.rng.usize(0..3)).for_each(|_| town.send());
         if town.rng.usize(0..60) == 0 {
             town.crash();
+        }
+        if resets && town.rng.usize(0..100) == 0 {
+            town.reset();
         }
         town.step();
     }
@@ -235,7 +262,7 @@ fn run(seed: u64, sabotage: Option<Sabotage>) -> (Vec<(Rule, String)>, usize, us
         town.program.cluster.deliver_late();
         town.step();
         if town.is_done() {
-            return (town.broken(), town.crashes, town.sent.len());
+            return town;
         }
     }
     panic!("seed {seed}: not everything was read\n{}", town.program.cluster.trace().join("\n"));
@@ -245,20 +272,31 @@ fn run(seed: u64, sabotage: Option<Sabotage>) -> (Vec<(Rule, String)>, usize, us
 fn each_key_is_decided_once_through_crashes_and_takeovers() {
     let (mut crashes, mut sent) = (0, 0);
     for seed in SEEDS {
-        let (broken, more_crashes, more_sent) = run(seed, None);
-        assert!(broken.is_empty(), "seed {seed}: {broken:?}");
-        (crashes, sent) = (crashes + more_crashes, sent + more_sent);
+        let town = run(seed, None, false);
+        assert!(town.broken().is_empty(), "seed {seed}: {:?}", town.broken());
+        (crashes, sent) = (crashes + town.crashes, sent + town.sent.len());
     }
     println!("{crashes} crashes, {sent} commands");
     assert!(crashes > 100, "there were only {crashes} crashes");
 }
 
+#[test]
+fn what_was_decided_before_a_reset_is_not_decided_again() {
+    let (mut resets, mut sent) = (0, 0);
+    for seed in SEEDS {
+        let town = run(seed, None, true);
+        assert!(town.broken().is_empty(), "seed {seed}: {:?}", town.broken());
+        (resets, sent) = (resets + town.resets, sent + town.sent.len());
+    }
+    println!("{resets} resets, {sent} commands");
+    assert!(resets > 40, "there were only {resets} resets");
+}
+
 /// A rule that is broken on purpose must be found, by each of these alone.
-fn is_found(sabotage: Sabotage, rules: &[Rule]) {
+fn is_found(sabotage: Sabotage, resets: bool, rules: &[Rule]) {
     let mut blind = rules.to_vec();
     for seed in SEEDS {
-        let (broken, ..) = run(seed, Some(sabotage));
-        for (rule, words) in broken {
+        for (rule, words) in run(seed, Some(sabotage), resets).broken() {
             if let Some(at) = blind.iter().position(|blind| *blind == rule) {
                 println!("| {rule:?} | {sabotage:?} | {seed} | {words}");
                 blind.remove(at);
@@ -273,10 +311,20 @@ fn is_found(sabotage: Sabotage, rules: &[Rule]) {
 
 #[test]
 fn a_handler_that_forgets_its_unread_events_is_found() {
-    is_found(Sabotage::ForgetUnreadEvents, &[Rule::NoGaps, Rule::NotOverdrawn]);
+    is_found(Sabotage::ForgetUnreadEvents, false, &[Rule::NoGaps, Rule::NotOverdrawn]);
 }
 
 #[test]
 fn a_handler_that_forgets_the_commands_that_it_has_seen_is_found() {
-    is_found(Sabotage::ForgetSeenCommands, &[Rule::NoDouble, Rule::OneDecision]);
+    is_found(Sabotage::ForgetSeenCommands, false, &[Rule::NoDouble, Rule::OneDecision]);
+}
+
+#[test]
+fn a_reset_that_gives_up_the_place_in_commands_is_found() {
+    is_found(Sabotage::ForgetPlaceInCommands, true, &[Rule::NoDouble, Rule::OneDecision]);
+}
+
+#[test]
+fn commands_that_go_on_before_the_log_was_read_again_are_found() {
+    is_found(Sabotage::DecideBeforeTheReplay, true, &[Rule::NoGaps]);
 }

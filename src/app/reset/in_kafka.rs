@@ -1,19 +1,30 @@
 //! What an application has in Kafka of its own.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::app::config::Config;
 use crate::app::instance::{kafka_settings, topic_settings};
-use crate::kafka::{GroupMember, KafkaAdmin};
-use crate::ports::{Admin as _, PortError};
+use crate::kafka::{GroupMember, KafkaAdmin, KafkaChangelogReader, KafkaSettings};
+use crate::ports::{Admin as _, ChangelogReader as _, PortError};
+use crate::record::{Offset, TopicName, TopicPartition};
 use crate::runtime::{TopicRole, TopicsNeeded};
 use crate::topology::{Names, Topology};
 
-/// What is there to be deleted.
+/// So long it is waited for a transaction that an instance left behind: its time-out of 10 s, and the broker's next look.
+const PENDING: Duration = Duration::from_secs(30);
+
+/// What is there to be deleted, and what is kept of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FoundInKafka {
-    /// Whether the group may have offsets.
+    /// Whether the group may have offsets that are not kept.
     pub group: bool,
     /// Purpose and name, in the order in which they go.
     pub topics: Vec<(&'static str, String)>,
+    /// Where the group stands in topics of commands.
+    pub places: Vec<(TopicPartition, Offset)>,
+    /// It has decided something, and where it stands in topics of commands is not known any more.
+    pub places_are_lost: bool,
 }
 
 /// Kafka, as far as a reset concerns it; a test has a small one.
@@ -24,8 +35,8 @@ pub(super) trait KafkaSide {
     fn found(&mut self) -> Result<FoundInKafka, PortError>;
     /// The topics that stay.
     fn kept(&self) -> Vec<String>;
-    /// False when there was none.
-    fn delete_group(&mut self) -> Result<bool, PortError>;
+    /// Removes the committed offsets of the group, but those places; without any, the group.
+    fn forget_offsets(&mut self, places: &[(TopicPartition, Offset)]) -> Result<(), PortError>;
     /// One that is gone is no error.
     fn delete_topic(&mut self, name: &str) -> Result<(), PortError>;
 }
@@ -33,17 +44,33 @@ pub(super) trait KafkaSide {
 /// The real one.
 pub(super) struct InKafka {
     admin: KafkaAdmin,
+    settings: KafkaSettings,
     group: String,
     needed: TopicsNeeded,
+    /// The topics of commands whose place is kept.
+    commands: Vec<String>,
+    /// Repartition topics that decisions led to: they cannot be made again without deciding again.
+    decided: BTreeSet<String>,
 }
 
 impl InKafka {
-    pub(super) fn connect(config: &Config, topology: &Topology) -> Result<Self, PortError> {
+    /// `redo_commands`: their places are not kept.
+    pub(super) fn connect(config: &Config, topology: &Topology, redo_commands: bool) -> Result<Self, PortError> {
         let names = Names::new(&config.application.id, &config.application.topic_prefix);
+        let settings = kafka_settings(config, "reset");
+        let (mut commands, mut decided) = (Vec::new(), BTreeSet::new());
+        if !redo_commands {
+            commands.extend(topology.command_topics().iter().map(|topic| names.topic(topic)));
+            let written = topology.deciding().flat_map(|subtopology| topology.sink_topics(subtopology));
+            decided.extend(written.filter(|topic| matches!(topic, TopicName::Repartition(_))).map(|topic| names.full(&topic)));
+        }
         Ok(InKafka {
-            admin: KafkaAdmin::new(&kafka_settings(config, "reset"))?,
+            admin: KafkaAdmin::new(&settings)?,
             group: config.application.id.clone(),
             needed: TopicsNeeded::of(topology, &names, &topic_settings(config, topology)),
+            settings,
+            commands,
+            decided,
         })
     }
 
@@ -53,6 +80,42 @@ impl InKafka {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// The partitions of those of the topics that exist.
+    fn partitions(&mut self, topics: &[String]) -> Result<Vec<TopicPartition>, PortError> {
+        let asked: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let found = self.admin.topics(&asked)?;
+        let there = topics.iter().zip(found).filter_map(|(name, found)| Some((name.as_str(), found?.partitions)));
+        Ok(there.flat_map(|(name, count)| (0..count).map(move |at| TopicPartition::new(name, at))).collect())
+    }
+
+    /// The partitions whose offsets the group commits, but those of commands.
+    fn others(&mut self) -> Result<Vec<TopicPartition>, PortError> {
+        let mut topics = self.of_roles(&[TopicRole::Source, TopicRole::Repartition, TopicRole::TaskLog]);
+        topics.retain(|topic| !self.commands.contains(topic));
+        self.partitions(&topics)
+    }
+
+    fn find_places(&mut self, found: &mut FoundInKafka) -> Result<(), PortError> {
+        let mut reader = KafkaChangelogReader::new(&self.settings)?;
+        let commands = self.commands.clone();
+        for at in self.partitions(&commands)? {
+            let place = reader.committed_within(&at, PENDING)?;
+            found.places.extend(place.map(|place| (at, place)));
+        }
+        if found.places.is_empty() {
+            for token in self.partitions(&self.of_roles(&[TopicRole::TaskLog]))? {
+                let bounds = reader.bounds(&token)?;
+                found.places_are_lost |= bounds.start < bounds.end;
+            }
+            return Ok(());
+        }
+        found.group = false;
+        for at in self.others()? {
+            found.group |= reader.committed_within(&at, PENDING)?.is_some();
+        }
+        Ok(())
     }
 }
 
@@ -70,22 +133,32 @@ impl KafkaSide for InKafka {
     }
 
     fn found(&mut self) -> Result<FoundInKafka, PortError> {
-        let mut topics = Vec::new();
+        let mut found = FoundInKafka { group: self.admin.group_exists(&self.group)?, ..FoundInKafka::default() };
         for (role, purpose) in OWN {
-            let names = self.of_roles(&[*role]);
+            let mut names = self.of_roles(&[*role]);
+            names.retain(|name| !self.decided.contains(name));
             let asked: Vec<&str> = names.iter().map(String::as_str).collect();
-            let found = self.admin.topics(&asked)?;
-            topics.extend(names.iter().zip(found).filter(|(_, found)| found.is_some()).map(|(name, _)| (*purpose, name.clone())));
+            let there = self.admin.topics(&asked)?;
+            found.topics.extend(names.iter().zip(there).filter(|(_, there)| there.is_some()).map(|(name, _)| (*purpose, name.clone())));
         }
-        Ok(FoundInKafka { group: self.admin.group_exists(&self.group)?, topics })
+        if !self.commands.is_empty() {
+            self.find_places(&mut found)?;
+        }
+        Ok(found)
     }
 
     fn kept(&self) -> Vec<String> {
-        self.of_roles(&[TopicRole::Source, TopicRole::Sink, TopicRole::DeadLetters])
+        let mut kept = self.of_roles(&[TopicRole::Source, TopicRole::Sink, TopicRole::DeadLetters]);
+        kept.extend(self.decided.iter().cloned());
+        kept
     }
 
-    fn delete_group(&mut self) -> Result<bool, PortError> {
-        self.admin.delete_group(&self.group)
+    fn forget_offsets(&mut self, places: &[(TopicPartition, Offset)]) -> Result<(), PortError> {
+        if places.is_empty() {
+            return self.admin.delete_group(&self.group).map(drop);
+        }
+        let others = self.others()?;
+        self.admin.delete_offsets(&self.group, &others)
     }
 
     fn delete_topic(&mut self, name: &str) -> Result<(), PortError> {

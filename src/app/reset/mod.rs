@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!  --local         this instance's databases ──────────────► restored from the changelogs at the next start
-//!  --application   group, changelogs, repartition topics,
-//!                  members, task log, then --local ────────► begins anew at the sources' beginning
+//!  --application   offsets, changelogs, repartition topics,
+//!                  members, task log, then --local ────────► begins anew at the sources' beginning, and goes on with commands
 //! ```
 //!
-//! Sources, output topics and dead letters are never touched. A kill at any moment leaves what a start either goes on from or refuses by
-//! name, and the same command again does the rest: the group goes first, because Kafka itself refuses that while somebody is in it; the task
+//! Sources, output topics and dead letters are never touched, and of topics of commands the group keeps its place: what was decided stands in the
+//! log, and is not decided again. With `--redo-commands` it is. A kill at any moment leaves what a start either goes on from or refuses by
+//! name, and the same command again does the rest: the offsets go first, because Kafka itself refuses that while somebody is in the group; the task
 //! log after the changelogs, so that state without its changelog is told; what is local last.
 
 mod in_kafka;
@@ -17,7 +18,7 @@ mod tests;
 use std::io::Write;
 use std::path::Path;
 
-use self::in_kafka::{InKafka, KafkaSide};
+use self::in_kafka::{FoundInKafka, InKafka, KafkaSide};
 use super::cli::ResetArgs;
 use super::config::Config;
 use crate::kafka::GroupMember;
@@ -44,6 +45,14 @@ pub(super) enum InUse {
     },
 }
 
+/// Nobody knows which commands were decided.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "group {0} has no committed offset in topics of commands any more, so it is not known which commands were decided; nothing was changed. \
+     With --redo-commands all that these topics hold is decided again: if it must not be, empty them first"
+)]
+struct PlacesAreLost(String);
+
 fn list(members: &[GroupMember]) -> String {
     members.iter().map(|member| format!("{} at {}", member.client_id, member.host)).collect::<Vec<_>>().join(", ")
 }
@@ -51,7 +60,7 @@ fn list(members: &[GroupMember]) -> String {
 /// Says what would be done, or does it.
 pub(super) fn reset(config: &Config, topology: &Topology, args: &ResetArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut kafka = match args.application {
-        true => Some(InKafka::connect(config, topology)?),
+        true => Some(InKafka::connect(config, topology, args.redo_commands)?),
         false => None,
     };
     let (state_dir, id) = (&config.application.state_dir, &config.application.id);
@@ -79,11 +88,12 @@ impl Reset<'_> {
         let mut nothing = tasks.is_empty();
         if let Some(kafka) = &mut self.kafka {
             refuse_members(self.id, *kafka)?;
-            let found = kafka.found()?;
+            let found = find(self.id, *kafka)?;
             nothing &= found.topics.is_empty() && !found.group;
             if found.group {
-                writeln!(out, "would delete group {} with its committed offsets", self.id)?;
+                writeln!(out, "would delete {}", offsets(self.id, &found))?;
             }
+            tell_places("would keep", &found, out)?;
             for (purpose, topic) in &found.topics {
                 writeln!(out, "would delete {purpose} {topic}")?;
             }
@@ -107,13 +117,16 @@ impl Reset<'_> {
         let mut nothing = tasks.is_empty();
         if let Some(kafka) = &mut self.kafka {
             refuse_members(self.id, *kafka)?;
-            // Kafka refuses it if somebody has joined since.
-            if kafka.delete_group()? {
-                writeln!(out, "deleted group {} with its committed offsets", self.id)?;
+            let found = find(self.id, *kafka)?;
+            if found.group {
+                // Kafka refuses it if somebody has joined since.
+                kafka.forget_offsets(&found.places)?;
+                writeln!(out, "deleted {}", offsets(self.id, &found))?;
                 nothing = false;
             }
-            for (purpose, topic) in kafka.found()?.topics {
-                kafka.delete_topic(&topic)?;
+            tell_places("kept", &found, out)?;
+            for (purpose, topic) in &found.topics {
+                kafka.delete_topic(topic)?;
                 writeln!(out, "deleted {purpose} {topic}")?;
                 nothing = false;
             }
@@ -143,6 +156,27 @@ impl Reset<'_> {
             writeln!(out, "task {name} has no local state here; those that have: {known}")?;
         }
         Ok(found.into_iter().filter(|task| self.only.is_empty() || self.only.contains(&task.name)).collect())
+    }
+}
+
+fn find(id: &str, kafka: &mut dyn KafkaSide) -> anyhow::Result<FoundInKafka> {
+    let found = kafka.found()?;
+    if found.places_are_lost { Err(PlacesAreLost(id.to_string()).into()) } else { Ok(found) }
+}
+
+/// What of the group goes.
+fn offsets(id: &str, found: &FoundInKafka) -> String {
+    match found.places.is_empty() {
+        true => format!("group {id} with its committed offsets"),
+        false => format!("the committed offsets of group {id}, but those of commands"),
+    }
+}
+
+fn tell_places(done: &str, found: &FoundInKafka, out: &mut dyn Write) -> std::io::Result<()> {
+    let places: Vec<String> = found.places.iter().map(|(at, place)| format!("{at} at {place}")).collect();
+    match places.is_empty() {
+        true => Ok(()),
+        false => writeln!(out, "{done} the place in commands, which are not decided again: {}", places.join(", ")),
     }
 }
 

@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::in_kafka::FoundInKafka;
 use super::*;
 use crate::ports::{PortError, PortErrorClass};
+use crate::record::{Offset, TopicPartition};
 
 #[derive(Default)]
 struct Kafka {
     members: Vec<GroupMember>,
     group: bool,
     topics: Vec<(&'static str, String)>,
+    places: Vec<(TopicPartition, Offset)>,
+    places_are_lost: bool,
     /// So many calls that change something are answered.
     answers: usize,
 }
@@ -19,7 +21,7 @@ struct Kafka {
 impl Kafka {
     fn whole() -> Self {
         let topics = vec![("changelog", "app-counts-changelog".to_string()), ("task log", "app-tasks".to_string())];
-        Kafka { group: true, topics, answers: usize::MAX, members: Vec::new() }
+        Kafka { group: true, topics, answers: usize::MAX, ..Kafka::default() }
     }
 
     fn answer(&mut self) -> Result<(), PortError> {
@@ -34,16 +36,23 @@ impl KafkaSide for Kafka {
     }
 
     fn found(&mut self) -> Result<FoundInKafka, PortError> {
-        Ok(FoundInKafka { group: self.group, topics: self.topics.clone() })
+        Ok(FoundInKafka {
+            group: self.group,
+            topics: self.topics.clone(),
+            places: self.places.clone(),
+            places_are_lost: self.places_are_lost,
+        })
     }
 
     fn kept(&self) -> Vec<String> {
         vec!["words".to_string()]
     }
 
-    fn delete_group(&mut self) -> Result<bool, PortError> {
+    fn forget_offsets(&mut self, places: &[(TopicPartition, Offset)]) -> Result<(), PortError> {
         self.answer()?;
-        Ok(std::mem::take(&mut self.group))
+        assert_eq!(places, self.places);
+        self.group = false;
+        Ok(())
     }
 
     fn delete_topic(&mut self, name: &str) -> Result<(), PortError> {
@@ -180,4 +189,37 @@ fn it_is_refused_while_somebody_uses_the_state() {
         assert!(told.contains("is held by process 7 (http 127.0.0.1:8080)"), "{told}");
     }
     assert_eq!((kafka.group, kafka.topics.len(), LocalState::new(&place.0, "app").tasks().unwrap().len()), (true, 2, 2));
+}
+
+#[test]
+fn the_place_in_commands_is_kept_and_told() {
+    let (place, mut kafka) = (Place::new(), Kafka::whole());
+    kafka.places = vec![(TopicPartition::new("commands", 0), Offset(7)), (TopicPartition::new("commands", 1), Offset(0))];
+    let places = " the place in commands, which are not decided again: commands:0 at 7, commands:1 at 0\n";
+    let (told, done) = place.run(Some(&mut kafka), &[], false);
+    done.unwrap();
+    assert!(
+        told.starts_with(&format!("would delete the committed offsets of group app, but those of commands\nwould keep{places}")),
+        "{told}"
+    );
+    let (told, done) = place.run(Some(&mut kafka), &[], true);
+    done.unwrap();
+    assert!(told.starts_with(&format!("deleted the committed offsets of group app, but those of commands\nkept{places}")), "{told}");
+    let (told, done) = place.run(Some(&mut kafka), &[], true);
+    done.unwrap();
+    assert_eq!(told, format!("kept{places}there was nothing to reset\n"));
+}
+
+#[test]
+fn it_is_refused_when_nobody_knows_which_commands_were_decided() {
+    let (place, mut kafka) = (Place::new(), Kafka { places_are_lost: true, ..Kafka::whole() });
+    for yes in [false, true] {
+        let before = place.files();
+        let refused = place.run(Some(&mut kafka), &[], yes).1.unwrap_err().to_string();
+        assert!(
+            refused.starts_with("group app has no committed offset in topics of commands any more") && refused.contains("--redo-commands")
+        );
+        assert_eq!((kafka.group, kafka.topics.len()), (true, 2));
+        assert_eq!(place.files().len(), before.len() + usize::from(yes), "the lock file alone");
+    }
 }

@@ -3,12 +3,14 @@
 use std::thread;
 use std::time::Instant;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{ASK_EVERY, KafkaAdmin, MAX_SPREAD};
 use crate::kafka::error::from_code;
 use crate::kafka::ffi;
 use crate::ports::{Admin as _, PortError, PortErrorClass};
+use crate::record::TopicPartition;
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,23 @@ impl KafkaAdmin {
             Some(Err((_, RDKafkaErrorCode::GroupIdNotFound))) => Ok(false),
             Some(Err((name, code))) => Err(from_code(OPERATION, &name, code)),
             Some(Ok(_)) | None => Ok(true),
+        }
+    }
+
+    /// Removes the committed offsets of these partitions; those that there are not are no error. Kafka refuses it while members of the group
+    /// read their topics.
+    pub fn delete_offsets(&mut self, group: &str, partitions: &[TopicPartition]) -> Result<(), PortError> {
+        const OPERATION: &str = "delete committed offsets";
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for TopicPartition { topic, partition } in partitions {
+            list.add_partition(topic, *partition);
+        }
+        match self.ask(OPERATION, group, |patience| ffi::delete_offsets(&self.client, group, &list, patience))? {
+            None | Some(RDKafkaErrorCode::GroupIdNotFound) => Ok(()),
+            Some(code) => Err(from_code(OPERATION, group, code)),
         }
     }
 

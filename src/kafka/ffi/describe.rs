@@ -117,7 +117,7 @@ pub(in crate::kafka) fn describe_group<C: NativeClient>(
 }
 
 /// Asks, and waits for the answer on a queue of its own.
-fn answer<C: NativeClient>(
+pub(super) fn answer<C: NativeClient>(
     client: &Arc<C>,
     operation: Operation,
     patience: &Patience<'_>,
@@ -155,7 +155,9 @@ impl Options {
             if let Some(code) = error_code(refused) {
                 return Err(failed(code, text(said.as_ptr())));
             }
-            take_error(rd::rd_kafka_AdminOptions_set_include_authorized_operations(native, 1))?;
+            if matches!(operation, Operation::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS | Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS) {
+                take_error(rd::rd_kafka_AdminOptions_set_include_authorized_operations(native, 1))?;
+            }
             Ok(options)
         }
     }
@@ -184,7 +186,7 @@ impl Names {
 
 /// # Safety
 /// `error` is null or an error that lives as long as the call.
-unsafe fn code_of(error: *const rd::rd_kafka_error_t) -> Option<RDKafkaErrorCode> {
+pub(super) unsafe fn code_of(error: *const rd::rd_kafka_error_t) -> Option<RDKafkaErrorCode> {
     if error.is_null() {
         return None;
     }
@@ -227,10 +229,10 @@ unsafe fn numbers(start: *const rd::rd_kafka_AclOperation_t, count: usize) -> Op
     Some(unsafe { std::slice::from_raw_parts(start.cast::<i32>(), count) }.to_vec())
 }
 
-fn failed(code: RDKafkaErrorCode, text: String) -> NativeError {
+pub(super) fn failed(code: RDKafkaErrorCode, text: String) -> NativeError {
     NativeError { code, text, is_fatal: false, is_retriable: false, requires_abort: false }
 }
 
-fn unexpected() -> NativeError {
+pub(super) fn unexpected() -> NativeError {
     failed(RDKafkaErrorCode::Fail, "librdkafka gave no answer".to_owned())
 }

@@ -136,7 +136,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let OpenedDatabase { lease, beside, position: local } = opened;
         let Some((marker_offset, marker)) = log.marker else {
             self.metrics.processing.task_starts.with_label_values(&[decided]).inc();
-            return self.begin_index(job, Half { lease, beside, marker: None, new_stores: Vec::new(), tail: None });
+            let marker = self.kept_place(job)?;
+            let new_stores = marker.as_ref().map_or(Ok(Vec::new()), |marker| self.new_stores(&plan, marker))?;
+            return self.begin_index(job, Half { lease, beside, marker, new_stores, tail: None });
         };
         check_sources(&plan, &marker)?;
         // Without transactions the marker comes first, and a process may have ended before it committed the offset.

@@ -10,6 +10,7 @@
 //! thread of its own, because it asks Kafka questions that take time.
 
 mod changelogs;
+mod kept_place;
 mod locate;
 mod pace;
 mod rebuilding;
