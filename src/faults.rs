@@ -72,6 +72,8 @@ pub enum Sabotage {
     IgnoreOtherWriters,
     /// Without transactions: rows that nobody finished stay in the changelog.
     LeaveUnfinishedRows,
+    /// Rows are written without transactions behind a marker that was written under them.
+    AnnounceNothing,
     /// A marker tells of the outputs of its own commit alone.
     ForgetOutputs,
     /// A command is decided on the state alone, without the events that have not come back.
@@ -116,6 +118,7 @@ impl Sabotage {
         ("commit-offsets-before-rows", Sabotage::CommitOffsetsBeforeRows),
         ("ignore-other-writers", Sabotage::IgnoreOtherWriters),
         ("leave-unfinished-rows", Sabotage::LeaveUnfinishedRows),
+        ("announce-nothing", Sabotage::AnnounceNothing),
         ("forget-outputs", Sabotage::ForgetOutputs),
         ("forget-unread-events", Sabotage::ForgetUnreadEvents),
         ("forget-seen-commands", Sabotage::ForgetSeenCommands),

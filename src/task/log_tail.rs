@@ -25,6 +25,8 @@ pub struct LogTail {
     changelogs: BTreeMap<String, Offset>,
     /// The same for the next marker.
     marker: Option<Offset>,
+    /// The last marker does not tell whoever works under transactions to look behind it.
+    unannounced: bool,
 }
 
 /// Somebody else wrote to a log of the task.
@@ -55,6 +57,11 @@ impl LogTail {
         self.marker = Some(end);
     }
 
+    /// The last marker was written under transactions, or there is none: before any row is written without them, another must tell so.
+    pub fn announce(&mut self) {
+        self.unannounced = true;
+    }
+
     /// How many keys have rows that nobody finished.
     pub fn unfinished(&self) -> usize {
         self.unfinished.len()
@@ -80,6 +87,7 @@ impl LogTail {
     /// What this position names is finished, and stands at the ends.
     pub(super) fn applied(&mut self, position: &TaskPosition) {
         self.unfinished.clear();
+        self.unannounced = false;
         for (store, next) in &mut self.changelogs {
             if let Some(Some(last)) = position.marker.changelogs.get(store) {
                 *next = last.next().max(*next);
@@ -96,6 +104,12 @@ impl Task {
         if self.sabotaged.is(Sabotage::LeaveUnfinishedRows) {
             self.tail.unfinished.clear();
         }
+    }
+
+    /// Nothing may be processed before a commit of the marker alone. Who takes the task over under transactions reads behind a marker only
+    /// where that was written without them, and would take the rows of an attempt that ended before its first marker for the state.
+    pub fn must_announce(&self) -> bool {
+        self.tail.unannounced && !self.sabotaged.is(Sabotage::AnnounceNothing)
     }
 
     /// Whether the rows of each record are measured.

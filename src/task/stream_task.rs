@@ -177,7 +177,7 @@ impl Task {
 
     /// The rows of the next commit; `None` when nothing moved.
     pub fn prepare(&mut self) -> Result<Option<Prepared>, TaskError> {
-        if !self.moved {
+        if !self.moved && !self.must_announce() {
             return Ok(None);
         }
         let mut batch = Batch::default();

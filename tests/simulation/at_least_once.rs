@@ -73,6 +73,28 @@ fn rows_that_nobody_finished_and_nobody_wrote_over_are_found() {
     is_found(Weather::KeptDisks, Sabotage::LeaveUnfinishedRows);
 }
 
+/// After a change from exactly once, a process works for the first time without transactions, and ends in any call of that; then it is
+/// exactly once again.
+fn changed_and_ended(sabotage: Option<Sabotage>) -> Result<usize, String> {
+    let ends = (0..).map(|calls| {
+        let mut world = World::new(calls, Weather::Switched, sabotage);
+        world.change_and_end_after(calls).map_err(|broken| format!("ended after {calls} calls: {broken}\n  {}", world.trace().join("\n  ")))
+    });
+    // Until it was not ended any more.
+    ends.take_while(|ended| *ended != Ok(false)).try_fold(0, |count, ended| ended.map(|_| count + 1))
+}
+
+#[test]
+fn what_a_first_attempt_without_transactions_leaves_is_known_to_a_process_with_them() {
+    let ends = changed_and_ended(None).unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(ends > 20, "{ends} places to end");
+}
+
+#[test]
+fn rows_behind_a_marker_that_does_not_tell_of_them_are_found() {
+    changed_and_ended(Some(Sabotage::AnnounceNothing)).unwrap_err();
+}
+
 #[test]
 fn a_task_that_goes_on_though_somebody_else_writes_to_its_logs_is_found() {
     is_found(Weather::KeptDisks, Sabotage::IgnoreOtherWriters);

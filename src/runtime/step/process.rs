@@ -58,7 +58,12 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Records of one task, until it has had its turn, has none that may be processed, or a failure took the transaction with it.
     fn process_task(&mut self, token: i32) -> Result<usize, ThreadError> {
-        if self.slots.get(&token).and_then(Slot::active).is_some_and(|active| active.task.is_filling()) {
+        let Some(active) = self.slots.get(&token).and_then(Slot::active) else { return Ok(0) };
+        if active.task.must_announce() {
+            let begun = self.begin_if_needed();
+            return self.settle(begun).map(|()| 0);
+        }
+        if active.task.is_filling() {
             return self.fill(token).map(|()| 0);
         }
         let mut processed = 0;
@@ -171,7 +176,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         let mut called = 0;
         let mut outputs = std::mem::take(&mut self.outputs);
         let active = self.slots.iter_mut().filter_map(|(token, slot)| Some((*token, slot.active_mut()?)));
-        for (token, active) in active.filter(|(_, active)| !active.task.is_filling()) {
+        for (token, active) in active.filter(|(_, active)| !active.task.is_filling() && !active.task.must_announce()) {
             let task_id = active.task.plan().id.clone();
             let (calls, faults) = match active.task.punctuate(now, &mut outputs) {
                 Ok(called) => called,

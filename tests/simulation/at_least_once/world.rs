@@ -197,11 +197,7 @@ impl World {
     /// Something happens, or nothing.
     fn chaos(&mut self) {
         if self.appended < RECORDS as i64 && self.rng.bool() {
-            self.appended += 1;
-            let key = format!("key-{}", self.rng.usize(0..KEYS));
-            let number = self.appended.to_string();
-            let now = self.clock.now();
-            self.cluster.append("numbers", None, Some(key.as_bytes()), Some(number.as_bytes()), now).expect("input is not refused");
+            self.append(1);
         }
         let at = self.rng.usize(0..PROCESSES);
         let is_rough = self.weather == Weather::LostDisks;
@@ -329,6 +325,54 @@ impl World {
         };
         self.cluster.note(&format!("now {:?}", settings.guarantee));
         Ok(())
+    }
+
+    /// Exactly once, then without transactions until a process ends after so many calls, then exactly once again, all without any other fault.
+    /// False when everything was processed before.
+    pub(super) fn change_and_end_after(&mut self, calls: u64) -> Result<bool, String> {
+        self.program.settings.guarantee = Guarantee::ExactlyOnce;
+        // From here on nothing ends by chance.
+        self.appended = RECORDS as i64;
+        self.append(40);
+        self.calm()?;
+        self.switch()?;
+        self.append(40);
+        // All of it comes into one attempt, since little time passes.
+        let mut running = self.program.start("p0", &self.processes[0].disk, 1, false);
+        let mut ended = false;
+        self.cluster.crash_in(Some(calls));
+        while !rules::is_done(self) {
+            self.clock.advance(Duration::from_millis(1));
+            self.cluster.tick();
+            match running.step() {
+                Stepped::Crashed => {
+                    ended = true;
+                    break;
+                }
+                Stepped::Failed(error) => return Err(error.to_string()),
+                Stepped::On | Stepped::Left => {}
+            }
+        }
+        self.cluster.crash_in(None);
+        drop(running);
+        self.switch()?;
+        // Each step comes into an attempt of its own.
+        for _ in 0..40 {
+            self.clock.advance(Duration::from_millis(150));
+            self.advance()?;
+            self.check()?;
+        }
+        self.calm()?;
+        self.check()?;
+        Ok(ended)
+    }
+
+    fn append(&mut self, count: i64) {
+        for _ in 0..count {
+            self.appended += 1;
+            let (key, number, now) = (format!("key-{}", self.rng.usize(0..KEYS)), self.appended.to_string(), self.clock.now());
+            self.cluster.append("numbers", None, Some(key.as_bytes()), Some(number.as_bytes()), now).expect("input is not refused");
+        }
     }
 
     /// Until the input is processed and no transaction is open.

@@ -48,6 +48,9 @@ impl<R: ChangelogReader> StateRestorer<R> {
         let mut tail = LogTail::default();
         if job.request.guarantee == Guarantee::AtLeastOnce {
             tail.markers_end(job.log.end);
+            if !job.log.without_transaction {
+                tail.announce();
+            }
         }
         let last = |store: &PlannedStore| half.marker.as_ref().and_then(|marker| marker.changelogs.get(&store.name).copied().flatten());
         // Those that are new are read to their ends in any case, and filled.
