@@ -31,7 +31,7 @@ async fn the_document_tells_of_the_routes_that_are_served_and_of_itself() {
     let greet = &document["paths"]["/hello/{name}"]["get"];
     assert_eq!(greet["parameters"][0]["examples"], json!({"kim": {"value": "Kim"}}));
     let statuses: Vec<&String> = greet["responses"].as_object().unwrap().keys().collect();
-    assert_eq!(statuses, ["200", "400", "404", "408", "413", "414", "500", "504"]);
+    assert_eq!(statuses, ["200", "400", "404", "408", "413", "414", "429", "500", "504"]);
     let missing = &greet["responses"]["404"]["content"]["application/problem+json"]["schema"];
     assert_eq!(missing["allOf"][1]["properties"]["code"]["enum"], json!(["nobody-there"]));
 
