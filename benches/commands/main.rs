@@ -34,10 +34,8 @@ const PACED: Duration = Duration::from_secs(20);
 const CLIENTS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(3);
 const MEASURED: Duration = Duration::from_secs(10);
-/// So long the 64 clients go on before the flood, so that all caches are full: what memory is taken then, the flood takes.
+/// So long the 64 clients go on before the flood, so that caches fill: what memory is taken then, the flood takes.
 const FILLED: Duration = Duration::from_secs(30);
-/// RocksDB's share of the memory, so small that it is full by then.
-const MEMORY_MIB: &str = "32";
 /// Each asks again as soon as it is answered: far more than can be done, and more connections than an instance takes.
 const FLOOD: usize = 1_500;
 const FLOODED: Duration = Duration::from_secs(60);
@@ -48,7 +46,7 @@ fn main() -> Fallible<()> {
     let is_kafka = arguments.iter().any(|argument| argument == "--kafka");
     let embedded = if is_kafka { None } else { Some(Embedded::start()?) };
     instance::with_setup_on(embedded.as_ref().map(|broker| broker.address.clone()), "commands", |setup| {
-        let mut instance = setup.start(setup.viewmill().args(["run", "--set", &format!("state.memory_mib={MEMORY_MIB}")]))?;
+        let mut instance = setup.start(setup.viewmill().arg("run"))?;
         instance.wait_until_ready()?;
         measure(setup, &instance)?;
         instance.kill()?;
