@@ -147,20 +147,20 @@ impl Server {
     async fn accept(&self, [slots, surplus]: &[Arc<Semaphore>; 2]) -> (TcpStream, Slot) {
         loop {
             // Before a connection is there: as long as there is no room for it, it waits outside.
-            let room = tokio::select! {
+            let (permit, is_surplus) = tokio::select! {
                 biased;
-                permit = slots.clone().acquire_owned() => permit,
-                permit = surplus.clone().acquire_owned() => permit,
+                permit = slots.clone().acquire_owned() => (permit, false),
+                permit = surplus.clone().acquire_owned() => (permit, true),
             };
-            let room = room.expect("the semaphores are never closed");
+            let permit = permit.expect("the semaphores are never closed");
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    if Arc::ptr_eq(room.semaphore(), slots) {
-                        return (stream, Slot { is_surplus: false, _permit: room });
-                    }
                     // One may have ended meanwhile.
-                    let (permit, is_surplus) = slots.clone().try_acquire_owned().map_or((room, true), |permit| (permit, false));
-                    return (stream, Slot { is_surplus, _permit: permit });
+                    let slot = match slots.clone().try_acquire_owned() {
+                        Ok(permit) if is_surplus => Slot { is_surplus: false, _permit: permit },
+                        _ => Slot { is_surplus, _permit: permit },
+                    };
+                    return (stream, slot);
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {

@@ -81,11 +81,7 @@ impl Inner {
 
     async fn route(&self, request: Request<Incoming>, is_surplus: bool, count: &mut RequestCount) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
-        let found = self.find(&head, count).and_then(|found| match is_surplus && !OPERATOR_ROUTES.contains(&found.0.0.template.text) {
-            true => Err(self.too_many_connections()),
-            false => Ok(found),
-        });
-        let (found, query) = match found {
+        let (found, query) = match self.find(&head, is_surplus, count) {
             Ok(found) => found,
             Err(problem) => {
                 // Who waits for "100 Continue" has not sent it.
@@ -104,8 +100,8 @@ impl Inner {
         self.call(endpoint, prepare(head, params, query, WholeBody::new(body))).await
     }
 
-    /// The route of a request, and its parameters.
-    fn find(&self, head: &Parts, count: &mut RequestCount) -> Result<((&Endpoint, Params), Query), Problem> {
+    /// The route of a request, and its parameters, where it is to be answered.
+    fn find(&self, head: &Parts, is_surplus: bool, count: &mut RequestCount) -> Result<((&Endpoint, Params), Query), Problem> {
         let uri = &head.uri;
         if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI_BYTES {
             return Err(Problem::new(414, "uri-too-long", format!("path and query string may have {LONGEST_URI_BYTES} bytes")));
@@ -118,6 +114,9 @@ impl Inner {
             Found::Endpoint(endpoint, params) => {
                 count.set_route(endpoint.template.text);
                 let query = query.ok_or_else(|| Problem::validation_failed("the escapes of the query string must be UTF-8"))?;
+                if is_surplus && !OPERATOR_ROUTES.contains(&endpoint.template.text) {
+                    return Err(self.too_many_connections());
+                }
                 Ok(((endpoint, params), query))
             }
             Found::OtherMethods(template, methods) => {

@@ -97,9 +97,7 @@ impl KafkaChangelogReader {
         }
         Ok(self.uncommitted.as_mut().expect("it was just made"))
     }
-}
 
-impl KafkaChangelogReader {
     /// As [`ChangelogReader::committed`]; waits for transactions that are pending, which a broker gives up when they are overdue.
     pub fn committed_within(&mut self, partition: &TopicPartition, patience: Duration) -> Result<Option<Offset>, PortError> {
         let deadline = Instant::now() + patience;
