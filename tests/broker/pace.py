@@ -16,6 +16,11 @@ class Pace:
     def hurry(self, *_):
         self.rate = None
 
+    def end(self):
+        """All is written. An interpreter that ends puts the handlers of Python back to the default, which is to die of the signal; one
+        that is ignored stays so."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     def keep(self, count):
         """Waits until so many records are due."""
         # In slices: a signal does not end a sleep.

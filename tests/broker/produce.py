@@ -375,6 +375,7 @@ def main():
             producer.poll(0)
             pace.keep(count)
     left = producer.flush(300)
+    pace.end()
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")
     poisoned = poisoner.finish() if poisoner else 0

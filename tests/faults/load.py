@@ -69,6 +69,7 @@ def main():
             producer.poll(0)
             pace.keep(2 * count)
     left = producer.flush(300)
+    pace.end()
     if left or failures:
         sys.exit(f"{left} records not delivered, {len(failures)} refused: {failures[:3]}")
     print(json.dumps({"records": 2 * args.records, "seed": args.seed}))

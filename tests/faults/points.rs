@@ -49,6 +49,9 @@ pub const POINTS: &[(&str, Reach)] = &[
     ("fill-taken", Reach::Added),
 ];
 
+/// Tasks that get the added store and index.
+const TASKS_ADDED_TO: u32 = 3;
+
 /// Longer than starting and five commits take.
 const REACHED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -103,8 +106,20 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
     instance.wait_ready();
     crate::pausing::wait_for_commits(&mut instance, 3.0);
     instance.kill();
+    // A task that a point lets pass has its added store for good: one must be left for each point that follows.
+    let mut tasks = TASKS_ADDED_TO;
     for (point, reach) in POINTS.iter().filter(|(_, reach)| reached.contains(reach)) {
-        killed_at(&workload, &mut rng, point, *reach);
+        let times = match reach {
+            Reach::Commit => rng.u32(0..6),
+            // One refusal, one abort.
+            Reach::Abort => 0,
+            Reach::Start | Reach::Restore => rng.u32(0..2),
+            Reach::Added => rng.u32(0..tasks.min(2)),
+        };
+        if *reach == Reach::Added {
+            tasks -= times;
+        }
+        killed_at(&workload, point, *reach, times);
     }
     let settings: &[_] = if reached.contains(&Reach::Added) { &[OFTEN[0], OFTEN[1], ADDED] } else { &OFTEN };
     let mut instance = workload.start("a", settings);
@@ -113,14 +128,8 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
     workload.assert_right(&mut [&mut instance]);
 }
 
-/// Starts the instance, and waits until the point kills it.
-fn killed_at(workload: &Workload, rng: &mut Rng, point: &str, reach: Reach) {
-    let times = match reach {
-        Reach::Commit => rng.u32(0..6),
-        // One refusal, one abort.
-        Reach::Abort => 0,
-        Reach::Start | Reach::Restore | Reach::Added => rng.u32(0..2),
-    };
+/// Starts the instance, and waits until the point kills it when it was passed so many times.
+fn killed_at(workload: &Workload, point: &str, reach: Reach, times: u32) {
     let refused = if reach == Reach::Abort { "commit-refused=1*off->1*return(refuse);" } else { "" };
     let points = format!("{refused}{point}={times}*off->return(kill)");
     let mut settings = vec![OFTEN[0], OFTEN[1], ("FAILPOINTS", points.as_str())];

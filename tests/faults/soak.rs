@@ -76,7 +76,7 @@ impl Site {
     fn start(name: &str, kind: Kind, broker: &Broker, seed: u64, (records, over): (usize, Duration)) -> Site {
         let mut workload = Workload::seeded(name, kind, seed);
         workload.run.bootstrap = broker.address.clone();
-        workload.produce(records, over);
+        workload.produce_over(records, over);
         let mut instances = [NAMES[0], NAMES[1]].map(|name| workload.start(name, &[]));
         instances.iter_mut().for_each(Instance::wait_ready);
         Site { workload, instances }
@@ -147,7 +147,7 @@ impl Site {
 #[test]
 fn everything_is_right_after_many_faults_of_all_kinds() {
     let records = from_environment("VIEWMILL_SOAK_RECORDS", 4_000);
-    let over = Duration::from_secs(from_environment("VIEWMILL_SOAK_SECONDS", 40) as u64);
+    let over = Duration::from_secs(from_environment("VIEWMILL_SOAK_SECONDS", 120) as u64);
     let seed = seed();
     let broker = Broker::start();
     let began = Instant::now();

@@ -62,7 +62,11 @@ impl Workload {
     /// does nothing else; they are written more slowly, so that they do on one that others use too, and [`Workload::finish_producing`]
     /// brings what is left at once.
     pub fn produce(&mut self, records: usize, over: Duration) {
-        let over = over * MARGIN;
+        self.produce_over(records, over * MARGIN);
+    }
+
+    /// Begins to write as many records, spread over exactly such a time.
+    pub fn produce_over(&mut self, records: usize, over: Duration) {
         let rate = |records: usize| ((records as f64 / over.as_secs_f64()).ceil() as u32).max(1);
         self.producing = Some(match self.kind {
             Kind::Orders => self.run.begin_producing(records / RECORDS_AN_ORDER, self.seed, Some(rate(records))),
