@@ -1,11 +1,13 @@
 //! kill -9 at every failpoint, with the state kept.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::workload::{Kind, Workload};
+use crate::support::{Instance, PATIENCE};
+use crate::workload::{DRAIN_LIMIT, Kind, Workload};
 
 /// How a point is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,11 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
     let mut instance = workload.start("a", &OFTEN);
     instance.wait_ready();
     crate::pausing::wait_for_commits(&mut instance, 3.0);
-    instance.kill();
+    // A task that has processed nothing has nothing to restore, and an added store of it nothing to be filled from.
+    for partition in 0..TASKS_ADDED_TO {
+        wait_until_processed(&mut instance, "numbers", partition);
+    }
+    assert!(instance.terminate(DRAIN_LIMIT).success(), "what it has processed is committed");
     // A task that a point lets pass has its added store for good: one must be left for each point that follows.
     let mut tasks = TASKS_ADDED_TO;
     for (point, reach) in POINTS.iter().filter(|(_, reach)| reached.contains(reach)) {
@@ -126,6 +132,15 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
     instance.wait_ready();
     workload.finish_producing();
     workload.assert_right(&mut [&mut instance]);
+}
+
+fn wait_until_processed(instance: &mut Instance, topic: &str, partition: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    let labels = [format!("{topic}\""), format!("partition=\"{partition}\"")];
+    while instance.metric("viewmill_consumer_position_offset", &[&labels[0], &labels[1]]) < 1.0 {
+        assert!(Instant::now() < deadline, "nothing of {topic}:{partition} is processed");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Starts the instance, and waits until the point kills it when it was passed so many times.
