@@ -74,8 +74,12 @@ pub enum Sabotage {
     LeaveUnfinishedRows,
     /// Rows are written without transactions behind a marker that was written under them.
     AnnounceNothing,
+    /// Where records came to lie is not compared with what was foreseen.
+    TrustForesight,
     /// A marker tells of the outputs of its own commit alone.
     ForgetOutputs,
+    /// Outcomes are told before they are committed.
+    TellBeforeCommit,
     /// A command is decided on the state alone, without the events that have not come back.
     ForgetUnreadEvents,
     /// A command that was decided is decided again.
@@ -119,7 +123,9 @@ impl Sabotage {
         ("ignore-other-writers", Sabotage::IgnoreOtherWriters),
         ("leave-unfinished-rows", Sabotage::LeaveUnfinishedRows),
         ("announce-nothing", Sabotage::AnnounceNothing),
+        ("trust-foresight", Sabotage::TrustForesight),
         ("forget-outputs", Sabotage::ForgetOutputs),
+        ("tell-before-commit", Sabotage::TellBeforeCommit),
         ("forget-unread-events", Sabotage::ForgetUnreadEvents),
         ("forget-seen-commands", Sabotage::ForgetSeenCommands),
         ("forget-place-in-commands", Sabotage::ForgetPlaceInCommands),

@@ -22,7 +22,7 @@ use crate::kafka::KafkaSettings;
 use crate::metrics::{Metrics, Versions};
 use crate::ports::PortError;
 use crate::query::{InstanceId, ViewRegistry, Views};
-use crate::runtime::step::{PoisonPolicy, StepSettings};
+use crate::runtime::step::{CommitListener, PoisonPolicy, StepSettings};
 use crate::runtime::{InstanceStatus, MemberIdentity, Members, Threads, TopicSettings, known_labels};
 use crate::state::{MemoryBudget, ROCKSDB_VERSION, StateDirectory, StoreError};
 use crate::topology::{Names, Topology};
@@ -113,7 +113,7 @@ impl Instance {
         let connector = Connector {
             names,
             topics: topic_settings(config, &topology),
-            step: step_settings(config, &topology),
+            step: StepSettings { listener: results.map(|results| listener(results, &commands)), ..step_settings(config, &topology) },
             stream_threads: config.processing.stream_threads,
             instance_dir: application.state_dir.join(&application.id),
             threads: Arc::clone(&threads),
@@ -221,6 +221,12 @@ pub(super) fn topic_settings(config: &Config, topology: &Topology) -> TopicSetti
         replication_factor: config.topics.replication_factor,
         dead_letters: topology.source_topics().iter().any(|topic| config.poison_policy(topic) == PoisonPolicy::DeadLetter),
     }
+}
+
+/// Outcomes that are committed here need not be read back by whoever waits for them here.
+fn listener(results: &str, commands: &Commands) -> CommitListener {
+    let commands = commands.clone();
+    CommitListener::new(results, move |record| commands.deliver(record))
 }
 
 fn step_settings(config: &Config, topology: &Topology) -> StepSettings {

@@ -5,9 +5,12 @@
 //!                │ waits, no thread                                        │
 //!                ▼                                                         ▼
 //!          table of who waits ◄── deliver ◄── follower ◄── outcome, into the topic of results ◄── "pending", if it did not come in time
+//!                                     ▲                                    │
+//!                                     └──── once committed ◄── if it was decided on this instance
 //! ```
 //!
-//! The outcome is read back from the log, so it makes no difference which instance decides, nor whether the task moves meanwhile. What does
+//! The outcome is read back from the log, so it makes no difference which instance decides, nor whether the task moves meanwhile. One that was
+//! decided here is told as soon as its commit is known; the log then tells it once more, to nobody. What does
 //! not come in time is not lost: the command is in the log, and its outcome will be under its id.
 
 use std::collections::HashMap;
@@ -226,7 +229,7 @@ impl Commands {
         Ok(Sent::Pending)
     }
 
-    /// Hands an outcome to whoever waits for it here.
+    /// Hands a committed outcome to whoever waits for it here; who has been told is told no more.
     pub fn deliver(&self, record: FollowedRecord<'_>) {
         let Some(outcome) = record.value.and_then(|value| serde_json::from_slice::<Outcome>(value).ok()) else { return };
         let Some(tell) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };

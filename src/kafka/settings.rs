@@ -241,6 +241,8 @@ impl KafkaSettings {
         ]);
         config
             .set("enable.idempotence", "true")
+            // While one request is under way, what comes waits for the next: many commands share one.
+            .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "10000")
             .set("socket.timeout.ms", "5000")
             .set("partitioner", "murmur2_random");

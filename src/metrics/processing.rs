@@ -10,6 +10,8 @@ pub struct ProcessingMetrics {
     pub transactions: IntCounterVec,
     /// From the start of a commit until its rows are visible.
     pub commit_duration: Histogram,
+    /// Commits in one round of delivery, by whether the offsets that were foreseen came true: right, wrong.
+    pub foreseen: IntCounterVec,
     /// One turn of one task.
     pub(super) duration: HistogramVec,
     /// From a record's time until it is visible.
@@ -43,6 +45,12 @@ impl ProcessingMetrics {
                 "viewmill_commit_duration_seconds",
                 "From the start of a commit until its rows are visible.",
                 buckets(0.001, 2.0, 15),
+            ),
+            foreseen: on.counters(
+                "viewmill_commits_foreseen_total",
+                "Commits whose offsets were foreseen, so that all was delivered in one round, by whether they came true.",
+                "result",
+                &["right", "wrong"],
             ),
             duration: on.histograms(
                 "viewmill_process_duration_seconds",

@@ -8,6 +8,7 @@ mod at_least_once;
 mod commands;
 mod disk;
 mod fencing;
+mod foresight;
 mod history;
 mod logs;
 mod measures;

@@ -2,15 +2,19 @@
 //!
 //! ```text
 //!  working sets ──► changelog records ──flush──► their offsets ──► markers, held records ──flush──► marker offsets
-//!                                                                                                      │
+//!                          │                                              ▲                            │
+//!                          └── their offsets are foreseen ────────────────┘                            │
 //!      databases ◄── apply (only now) ◄── commit_transaction ◄── send_offsets(marker + 1) ◄────────────┘
 //! ```
 //! Outputs go out as each record is done, so the first flush is theirs too. Records that are held to tell where those came to lie
-//! (positioned sinks) go with the markers: they cost no round trip of their own.
+//! (positioned sinks) go with the markers: they cost no round trip of their own. Where all these offsets are foreseen
+//! ([`super::foresight`]) there is one flush, and what it tells is compared.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::active_task::Slot;
+use super::foresight::Destinations;
 use super::patience::{Answered, Patience};
 use super::stream_thread::StreamThread;
 use super::{Guarantee, ThreadError};
@@ -99,8 +103,17 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(Some(parts))
     }
 
+    /// Tells what waited for the commit.
+    fn let_hear(&mut self) {
+        let unheard = std::mem::take(&mut self.unheard);
+        if let Some(listener) = &self.parts.settings.listener {
+            unheard.iter().for_each(|record| listener.tell(record));
+        }
+    }
+
     /// Nothing of it can be undone any more.
     pub(super) fn committed(&mut self) {
+        self.let_hear();
         self.parts.metrics.consumer.commits.with_label_values(&["committed"]).inc();
         self.transaction = None;
         self.last_commit = self.now();
@@ -127,15 +140,14 @@ impl<P: ThreadPorts> StreamThread<P> {
             true => Patience::without_end(&*clock),
             false => Patience::for_commit(&*clock),
         };
-        self.send_changelogs(parts)?;
+        let rows = self.send_changelogs(parts)?;
         faults::point("commit-changelogs-sent");
-        let delivered = self.flush(&mut patience)?;
-        faults::point("commit-changelogs-flushed");
-        self.send_held(parts, &delivered)?;
-        self.send_markers(parts, &delivered)?;
-        faults::point("commit-markers-sent");
-        let delivered = self.flush(&mut patience)?;
+        let destinations = self.destinations(parts, rows);
+        let delivered = self.deliver(parts, destinations.as_ref(), &mut patience)?;
         faults::point("commit-markers-flushed");
+        if self.parts.settings.sabotaged.is(Sabotage::TellBeforeCommit) {
+            self.let_hear();
+        }
         if faults::refuses("commit-refused") {
             return Err(PortError::new(PortErrorClass::RequiresAbort, "commit the transaction", "refused on purpose"));
         }
@@ -146,20 +158,85 @@ impl<P: ThreadPorts> StreamThread<P> {
         patience.call(|slice| self.parts.producer.send_offsets(&offsets, &generation, slice), PortErrorClass::Indefinite)?;
         faults::point("commit-offsets-sent");
         match patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite) {
-            Ok(Answered { at_once, .. }) => Ok((delivered, at_once)),
+            Ok(Answered { at_once, .. }) => {
+                self.foresight.committed(&destinations.unwrap_or_default(), &delivered);
+                Ok((delivered, at_once))
+            }
             Err(_) if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForCommitted) => Ok((delivered, false)),
             Err(error) => Err(error),
         }
     }
 
-    pub(super) fn send_changelogs(&mut self, parts: &[Part]) -> Result<(), PortError> {
+    /// Delivers everything, and answers where all of it lies.
+    fn deliver(
+        &mut self,
+        parts: &mut [Part],
+        destinations: Option<&Destinations>,
+        patience: &mut Patience<'_>,
+    ) -> Result<Delivered, PortError> {
+        let Some(foreseen) = destinations.and_then(|destinations| self.foresight.foresee(destinations)) else {
+            let delivered = self.flush(patience)?;
+            faults::point("commit-changelogs-flushed");
+            self.send_held(parts, &delivered)?;
+            return self.deliver_markers_behind(parts, &delivered, patience);
+        };
+        let has_told = self.send_held(parts, &foreseen)?;
+        let delivered = self.deliver_markers_behind(parts, &foreseen, patience)?;
+        let is_right = self.foresight.came_true(&foreseen, &delivered);
+        self.parts.metrics.processing.foreseen.with_label_values(&[if is_right { "right" } else { "wrong" }]).inc();
+        if is_right || self.parts.settings.sabotaged.is(Sabotage::TrustForesight) {
+            return Ok(delivered);
+        }
+        if has_told {
+            // What it told cannot be taken back, but for all of it.
+            let detail = "somebody else wrote into a partition whose next offset was foreseen";
+            return Err(PortError::new(PortErrorClass::RequiresAbort, "foresee where records lie", detail));
+        }
+        // Of the markers of a transaction the last one counts.
+        self.deliver_markers_behind(parts, &delivered, patience)
+    }
+
+    /// Markers that name these offsets.
+    fn deliver_markers_behind(
+        &mut self,
+        parts: &mut [Part],
+        rows: &Delivered,
+        patience: &mut Patience<'_>,
+    ) -> Result<Delivered, PortError> {
+        self.send_markers(parts, rows)?;
+        faults::point("commit-markers-sent");
+        self.flush(patience)
+    }
+
+    /// How many records go where, of all that markers and held records tell of; `None` when that cannot be known.
+    fn destinations(&self, parts: &[Part], mut rows: Destinations) -> Option<Destinations> {
+        for part in parts {
+            let active = self.slots.get(&part.token).and_then(Slot::active)?;
+            // These read what is delivered by themselves.
+            if active.task.is_filling() {
+                return None;
+            }
+            active.task.written()?.for_each(|(partition, records)| *rows.entry(partition).or_default() += records);
+        }
+        // Their own records would lie behind those that they tell of.
+        let held: BTreeSet<_> = parts.iter().flat_map(|part| &part.prepared.held).map(|record| &record.topic).collect();
+        let mut held = held.into_iter().map(|topic| self.parts.names.full(topic));
+        (!held.any(|topic| rows.keys().any(|partition| *partition.topic == *topic))).then_some(rows)
+    }
+
+    /// Answers how many records go to each changelog.
+    pub(super) fn send_changelogs(&mut self, parts: &[Part]) -> Result<Destinations, PortError> {
+        let mut rows = Destinations::new();
         for part in parts {
             let Some(active) = self.slots.get_mut(&part.token).and_then(Slot::active_mut) else { continue };
             let stores = &active.task.plan().stores;
+            let mut sent_of = vec![0; stores.len()];
             let drops_tombstones = self.parts.settings.sabotaged.is(Sabotage::DropTombstones);
             for entry in part.prepared.changelog().filter(|entry| entry.value.is_some() || !drops_tombstones) {
                 // Column 0 is the position; the stores follow in the plan's order.
-                let changelog = &stores[usize::from(entry.column.0) - 1].changelog;
+                let store = usize::from(entry.column.0) - 1;
+                let changelog = &stores[store].changelog;
+                sent_of[store] += 1;
                 let sent = self.parts.producer.send(&OutputRecord {
                     topic: &changelog.topic,
                     partition: Some(changelog.partition),
@@ -175,8 +252,10 @@ impl<P: ThreadPorts> StreamThread<P> {
                     return Err(error);
                 }
             }
+            let changelogs = stores.iter().map(|store| &store.changelog).zip(sent_of);
+            rows.extend(changelogs.filter(|(_, sent)| *sent > 0).map(|(changelog, sent)| (changelog.clone(), sent)));
         }
-        Ok(())
+        Ok(rows)
     }
 
     pub(super) fn send_markers(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<(), PortError> {
@@ -204,7 +283,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         for part in parts.iter_mut().filter(|part| !part.prepared.held.is_empty()) {
             let Some(active) = self.slots.get(&part.token).and_then(Slot::active) else { continue };
             let position = active.task.position_header(delivered);
-            self.parts.send_held(std::mem::take(&mut part.prepared.held), &position)?;
+            self.parts.send_held(std::mem::take(&mut part.prepared.held), &position, &mut self.unheard)?;
             any = true;
         }
         Ok(any)

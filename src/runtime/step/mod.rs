@@ -16,8 +16,10 @@
 mod active_task;
 mod commit;
 mod commit_at_least_once;
+mod commit_listener;
 mod consequence;
 mod fence;
+mod foresight;
 mod guarantee;
 mod membership;
 mod messages;
@@ -34,6 +36,7 @@ mod stream_thread;
 mod telling;
 mod thread_error;
 
+pub use commit_listener::CommitListener;
 pub use guarantee::Guarantee;
 pub use messages::{OpenRequest, Opened, OpenedTask, Opening};
 pub use next_step::Step;

@@ -102,7 +102,7 @@ impl<P: ThreadPorts> StreamThread<P> {
             active.meter.took(source, input.timestamp, input.key.map_or(0, <[u8]>::len) + input.value.map_or(0, <[u8]>::len));
             match active.task.process(source, input, &mut self.outputs) {
                 Ok(Processed::Done) => {
-                    let sent = self.parts.begin(&mut self.transaction).and_then(|()| self.parts.send(&mut self.outputs));
+                    let sent = self.parts.begin(&mut self.transaction).and_then(|()| self.parts.send(&mut self.outputs, &mut self.unheard));
                     if let Err(error) = sent {
                         return Pause::NotSent(error);
                     }
@@ -196,7 +196,7 @@ impl<P: ThreadPorts> StreamThread<P> {
 
     /// Hands the outputs of finished records to the producer.
     pub(super) fn send_outputs(&mut self) -> Result<(), PortError> {
-        self.parts.send(&mut self.outputs)
+        self.parts.send(&mut self.outputs, &mut self.unheard)
     }
 }
 
@@ -210,14 +210,15 @@ impl<P: ThreadPorts> ThreadParts<P> {
         Ok(())
     }
 
-    fn send(&mut self, outputs: &mut OutputBuffer) -> Result<(), PortError> {
+    fn send(&mut self, outputs: &mut OutputBuffer, unheard: &mut Vec<Emitted>) -> Result<(), PortError> {
         if self.settings.sabotaged.is(Sabotage::ReverseOutputs) {
             outputs.reverse();
         }
-        outputs.drain(..).try_for_each(|Output(output)| self.send_output(output))
+        outputs.drain(..).try_for_each(|Output(output)| self.send_output(output, unheard))
     }
 
-    fn send_output(&mut self, output: Emitted) -> Result<(), PortError> {
+    fn send_output(&mut self, output: Emitted, unheard: &mut Vec<Emitted>) -> Result<(), PortError> {
+        let is_heard = self.settings.listener.as_ref().is_some_and(|listener| listener.is_for(&output));
         let topic = self.names.full(&output.topic);
         self.producer.send(&OutputRecord {
             topic: &topic,
@@ -225,15 +226,19 @@ impl<P: ThreadPorts> ThreadParts<P> {
             key: output.key.as_deref(),
             value: output.value.as_deref(),
             timestamp: Some(output.timestamp),
-            headers: output.headers,
-        })
+            headers: output.headers.clone(),
+        })?;
+        if is_heard {
+            unheard.push(output);
+        }
+        Ok(())
     }
 
     /// Hands over records that were held until everything before them was delivered, and which tell where that is.
-    pub(super) fn send_held(&mut self, held: Vec<Emitted>, position: &Header) -> Result<(), PortError> {
+    pub(super) fn send_held(&mut self, held: Vec<Emitted>, position: &Header, unheard: &mut Vec<Emitted>) -> Result<(), PortError> {
         held.into_iter().try_for_each(|mut record| {
             record.tell(position);
-            self.send_output(record)
+            self.send_output(record, unheard)
         })
     }
 }

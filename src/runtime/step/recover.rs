@@ -44,6 +44,7 @@ impl<P: ThreadPorts> StreamThread<P> {
                 count("indefinite");
                 if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForAborted) {
                     self.transaction = None;
+                    self.unheard.clear();
                     self.phase = Phase::ReplaceProducer;
                     return self.rewind_all();
                 }
@@ -109,6 +110,8 @@ impl<P: ThreadPorts> StreamThread<P> {
             return Ok(());
         }
         self.outputs.clear();
+        self.unheard.clear();
+        self.foresight.forget_places();
         faults::point("abort-begun");
         if self.transaction.take().is_some() {
             let clock = self.parts.clock.clone();
@@ -172,6 +175,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Nothing is known for sure any more: every task is opened anew, after a new producer has ended what the old one left.
     fn start_over(&mut self) {
         self.outputs.clear();
+        self.unheard.clear();
         self.transaction = None;
         self.last_membership_poll = None;
         self.reopen_all();
@@ -183,6 +187,8 @@ impl<P: ThreadPorts> StreamThread<P> {
         faults::point("producer-replacing");
         match self.parts.producer.replace(SLICE) {
             Ok(()) => {
+                // It has ended what the one before left open: with marks.
+                self.foresight.forget_places();
                 faults::point("producer-replaced");
                 tracing::debug!(thread = self.parts.name, "producer is ready");
                 self.parts.metrics.processing.producers_replaced.inc();

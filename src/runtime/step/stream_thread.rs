@@ -9,12 +9,14 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::active_task::{ActiveTask, Slot};
 use super::fence::Fence;
+use super::foresight::Foresight;
 use super::recent::Recent;
-use super::{Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, Step, ThreadError};
+use super::{CommitListener, Guarantee, OpenRequest, Opened, OpenedTask, Opening, PoisonPolicy, Step, ThreadError};
 use crate::clock::Clock;
 use crate::faults::Sabotaged;
 use crate::metrics::{Activity, Metrics, ThreadActivity};
 use crate::ports::{ClusterFacts, DataConsumer, Generation, ThreadPorts, Wake};
+use crate::processor::Emitted;
 use crate::query::{TaskView, ViewRegistry};
 use crate::runtime::{InstanceState, InstanceStatus, TokenTable};
 use crate::task::{OutputBuffer, Task, TaskPlan};
@@ -42,6 +44,8 @@ pub struct StepSettings {
     pub source_poison_policies: BTreeMap<String, PoisonPolicy>,
     /// What the cluster said of itself and of topics before the thread started.
     pub facts: Arc<ClusterFacts>,
+    /// Who hears of committed records here, before they can be read back.
+    pub listener: Option<CommitListener>,
     /// A fault on purpose, which a test must find.
     pub sabotaged: Sabotaged,
 }
@@ -58,6 +62,7 @@ impl Default for StepSettings {
             poison_policy: PoisonPolicy::DeadLetter,
             source_poison_policies: BTreeMap::new(),
             facts: Arc::default(),
+            listener: None,
             sabotaged: Sabotaged::default(),
         }
     }
@@ -139,6 +144,8 @@ pub struct StreamThread<P: ThreadPorts> {
     pub(super) pace: CommitPace,
     /// `None`: poll at the next chance.
     pub(super) last_membership_poll: Option<Duration>,
+    /// Where the records of the next transaction will lie.
+    pub(super) foresight: Foresight,
     /// When producers were replaced because they failed, for the last five minutes.
     pub(super) producer_failures: Recent,
     /// How often a database refused a batch, since the last one that it took.
@@ -146,6 +153,8 @@ pub struct StreamThread<P: ThreadPorts> {
     /// A row was too large once: tasks that are opened measure theirs.
     pub(super) measures_rows: bool,
     pub(super) outputs: OutputBuffer,
+    /// What a listener hears once it is committed.
+    pub(super) unheard: Vec<Emitted>,
     /// Tokens whose tasks were lost to the group, and are not known to be somebody else's: they can be read as they were last.
     pub(super) outdated: Vec<i32>,
     /// The group has said that another client has this thread's place, and it is not known whose that is.
@@ -177,10 +186,12 @@ impl<P: ThreadPorts> StreamThread<P> {
             last_commit: parts.clock.monotonic(),
             pace: CommitPace::Relaxed,
             last_membership_poll: None,
+            foresight: Foresight::default(),
             producer_failures: Recent::default(),
             apply_failures: 0,
             measures_rows: false,
             outputs: Vec::new(),
+            unheard: Vec::new(),
             outdated: Vec::new(),
             fence: None,
             renewals: Recent::default(),
@@ -294,6 +305,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// takes as long as Kafka is away, the task can be read as it was last.
     pub(super) fn want(&mut self, token: i32) {
         self.outdate(token);
+        self.foresight.forget_places();
         let slot = match self.plan(token) {
             Some(plan) => {
                 self.ownerships += 1;
@@ -310,6 +322,7 @@ impl<P: ThreadPorts> StreamThread<P> {
     /// Gives a token up. Nothing is committed for it any more.
     pub(super) fn close(&mut self, token: i32) {
         let Some(slot) = self.slots.remove(&token) else { return };
+        self.foresight.forget_places();
         // Before the database goes back: whoever takes it publishes the task anew. In ERROR nothing moves any more, and what is here
         // can still be read, with its age.
         match self.parts.tokens.task(token) {
