@@ -106,7 +106,7 @@ impl Instance {
         let commands = Commands::new(
             results.unwrap_or_default(),
             move |topic| full_names.topic(topic),
-            GatewayLimits::default(),
+            GatewayLimits { waiting: config.http.max_waiting_commands },
             metrics.commands.clone(),
             clock.clone(),
         );

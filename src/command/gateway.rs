@@ -44,7 +44,7 @@ pub struct GatewayLimits {
 
 impl Default for GatewayLimits {
     fn default() -> Self {
-        GatewayLimits { waiting: 256 }
+        GatewayLimits { waiting: 128 }
     }
 }
 

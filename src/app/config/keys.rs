@@ -210,6 +210,13 @@ pub(super) const KEYS: &[Key] = &[
         quoted: false,
     },
     Key {
+        name: "http.max_waiting_commands",
+        doc: "More commands than these do not wait for their outcomes at a time: the rest is refused at once.",
+        default: Text("128"),
+        set: |c, v| values::whole(v, 1..=1_000_000).map(|count| c.http.max_waiting_commands = count),
+        quoted: false,
+    },
+    Key {
         name: "http.max_body_bytes",
         doc: "Larger request bodies are refused.",
         default: Text("1048576"),

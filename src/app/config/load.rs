@@ -277,6 +277,7 @@ fn blank() -> Config {
             advertised_url: None,
             max_body_bytes: 0,
             max_connections: 0,
+            max_waiting_commands: 0,
             max_wait_ms: 0,
             actor_header: String::new(),
             actor_role_header: String::new(),

@@ -146,6 +146,8 @@ pub struct HttpConfig {
     pub max_body_bytes: u64,
     /// On more connections than these requests are refused.
     pub max_connections: usize,
+    /// So many commands may wait for their outcomes at a time.
+    pub max_waiting_commands: usize,
     /// The longest that a read waits for a position.
     pub max_wait_ms: u64,
     /// The header that says who acts.

@@ -283,6 +283,7 @@ memory_mib = 256  # default
 listen = \"127.0.0.1:8080\"  # default
 # advertised_url is not set: made from http.listen  # default
 max_connections = 1024  # default
+max_waiting_commands = 128  # default
 max_body_bytes = 1048576  # default
 max_wait_ms = 5000  # default
 actor_header = \"X-Actor\"  # default

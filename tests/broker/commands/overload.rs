@@ -10,7 +10,7 @@ mod client;
 
 use client::{Load, Pace, quantile};
 
-/// The instance lets 256 commands wait; of so many connections some find no place among these, and some not even one to ask.
+/// The instance lets 128 commands wait; of so many connections some find no place among these, and some not even one to ask.
 const FLOOD: usize = 450;
 const MAX_CONNECTIONS: &str = "350";
 const FLOODED: Duration = Duration::from_secs(8);

@@ -10,7 +10,7 @@ use crate::embedded;
 use crate::support::{HttpClient, Instance, Run};
 
 /// So many commands may wait on an instance.
-const WAITING: usize = 256;
+const WAITING: usize = 128;
 /// More keys than it takes to meet a partition of each.
 const KEYS: usize = 64;
 /// A command waits for ten seconds for its outcome, and as long for Kafka.
