@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::config::Config;
+use super::config::{Config, Guarantee};
 use super::connector::Connector;
 use super::embedded;
 use super::members_thread::MembersThread;
@@ -110,10 +110,15 @@ impl Instance {
             metrics.commands.clone(),
             clock.clone(),
         );
+        // Without them a task can be lost between its outcomes and the marker that makes them final.
+        let in_transactions = config.processing.guarantee == Guarantee::ExactlyOnce;
         let connector = Connector {
             names,
             topics: topic_settings(config, &topology),
-            step: StepSettings { listener: results.map(|results| listener(results, &commands)), ..step_settings(config, &topology) },
+            step: StepSettings {
+                listener: results.filter(|_| in_transactions).map(|results| listener(results, &commands)),
+                ..step_settings(config, &topology)
+            },
             stream_threads: config.processing.stream_threads,
             instance_dir: application.state_dir.join(&application.id),
             threads: Arc::clone(&threads),

@@ -92,7 +92,7 @@ pub enum NotSent {
     /// As many wait as may.
     #[error("{waiting} commands wait for their outcomes on this instance")]
     Overloaded {
-        /// The bound.
+        /// How many.
         waiting: usize,
     },
     /// Kafka takes no record of this size.
@@ -231,6 +231,10 @@ impl Commands {
 
     /// Hands a committed outcome to whoever waits for it here; who has been told is told no more.
     pub fn deliver(&self, record: FollowedRecord<'_>) {
+        // Most are told for the second time, or to other instances.
+        if self.inner.waiting().is_empty() {
+            return;
+        }
         let Some(outcome) = record.value.and_then(|value| serde_json::from_slice::<Outcome>(value).ok()) else { return };
         let Some(tell) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };
         let position = record.headers.last(POSITION_HEADER).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());

@@ -71,7 +71,7 @@ pub struct Prepared {
     /// The changed rows, and what follows from them for the indexes.
     pub batch: Batch,
     pub(super) changelog_rows: usize,
-    /// Records of positioned sinks. They are sent when all that was produced before has been delivered.
+    /// Records of positioned sinks. They are sent when it is known where all lies that was produced before.
     pub(crate) held: Vec<Emitted>,
 }
 

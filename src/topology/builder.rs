@@ -205,8 +205,8 @@ impl TopologyBuilder {
         self.sink_to(name, input, TopicName::Declared(topic.into()), (Arc::new(key), Arc::new(value)), false)
     }
 
-    /// A sink whose records tell where what was made beside them came to lie: they are held until the commit, and sent when all that
-    /// the task produced before has been delivered. Each has the header `position`, `topic:partition=next,…`: for every partition of
+    /// A sink whose records tell where what was made beside them came to lie: they are held until the commit, and sent when it
+    /// is known where all lies that the task produced before. Each has the header `position`, `topic:partition=next,…`: for every partition of
     /// the task's other sinks the offset after its last record, of this commit or of one before.
     pub fn positioned_sink<K: Data, V: Data>(
         &mut self,

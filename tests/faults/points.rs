@@ -14,6 +14,8 @@ use crate::workload::{DRAIN_LIMIT, Kind, Workload};
 pub enum Reach {
     /// In every commit.
     Commit,
+    /// In the first commits of a thread: later ones foresee what this waits for.
+    FirstCommits,
     /// When a transaction is given up: its commit is refused.
     Abort,
     /// In every start.
@@ -29,7 +31,7 @@ pub const POINTS: &[(&str, Reach)] = &[
     ("transaction-begun", Reach::Commit),
     ("commit-prepared", Reach::Commit),
     ("commit-changelogs-sent", Reach::Commit),
-    ("commit-changelogs-flushed", Reach::Commit),
+    ("commit-changelogs-flushed", Reach::FirstCommits),
     ("commit-markers-sent", Reach::Commit),
     ("commit-markers-flushed", Reach::Commit),
     ("commit-offsets-sent", Reach::Commit),
@@ -91,7 +93,7 @@ fn the_list_has_every_point_of_the_code_and_of_the_page() {
 
 #[test]
 fn every_point_of_commit_and_start_may_be_the_last() {
-    killed_at_points("points", &[Reach::Commit, Reach::Start]);
+    killed_at_points("points", &[Reach::Commit, Reach::FirstCommits, Reach::Start]);
 }
 
 #[test]
@@ -117,6 +119,7 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
     for (point, reach) in POINTS.iter().filter(|(_, reach)| reached.contains(reach)) {
         let times = match reach {
             Reach::Commit => rng.u32(0..6),
+            Reach::FirstCommits => rng.u32(0..3),
             // One refusal, one abort.
             Reach::Abort => 0,
             Reach::Start | Reach::Restore => rng.u32(0..2),

@@ -101,8 +101,11 @@ impl Site {
                 self.restart(at);
             }
             Fault::KillAtPoint => {
-                let known: Vec<&str> =
-                    POINTS.iter().filter(|(_, reach)| matches!(reach, Reach::Commit | Reach::Start)).map(|(name, _)| *name).collect();
+                let known: Vec<&str> = POINTS
+                    .iter()
+                    .filter(|(_, reach)| matches!(reach, Reach::Commit | Reach::FirstCommits | Reach::Start))
+                    .map(|(name, _)| *name)
+                    .collect();
                 let points = format!("{}={}*off->return(kill)", rng.choice(known).expect("there are points"), rng.u32(..6));
                 self.instances[at].kill();
                 self.instances[at] = self.workload.start(NAMES[at], &[("FAILPOINTS", &points)]);

@@ -159,7 +159,11 @@ impl<P: ThreadPorts> StreamThread<P> {
         faults::point("commit-offsets-sent");
         match patience.call(|slice| self.parts.producer.commit(slice), PortErrorClass::Indefinite) {
             Ok(Answered { at_once, .. }) => {
-                self.foresight.committed(&destinations.unwrap_or_default(), &delivered);
+                match &destinations {
+                    Some(destinations) => self.foresight.committed(destinations, &delivered),
+                    // It moved partitions, and nobody counted by how much.
+                    None => self.foresight.forget_places(),
+                }
                 Ok((delivered, at_once))
             }
             Err(_) if self.parts.settings.sabotaged.is(Sabotage::TakeIndefiniteForCommitted) => Ok((delivered, false)),
@@ -178,31 +182,21 @@ impl<P: ThreadPorts> StreamThread<P> {
             let delivered = self.flush(patience)?;
             faults::point("commit-changelogs-flushed");
             self.send_held(parts, &delivered)?;
-            return self.deliver_markers_behind(parts, &delivered, patience);
+            return self.mark_and_flush(parts, &delivered, patience);
         };
-        let has_told = self.send_held(parts, &foreseen)?;
-        let delivered = self.deliver_markers_behind(parts, &foreseen, patience)?;
-        let is_right = self.foresight.came_true(&foreseen, &delivered);
+        self.send_held(parts, &foreseen)?;
+        let delivered = self.mark_and_flush(parts, &foreseen, patience)?;
+        let is_right = self.foresight.compare(&foreseen, &delivered);
         self.parts.metrics.processing.foreseen.with_label_values(&[if is_right { "right" } else { "wrong" }]).inc();
         if is_right || self.parts.settings.sabotaged.is(Sabotage::TrustForesight) {
             return Ok(delivered);
         }
-        if has_told {
-            // What it told cannot be taken back, but for all of it.
-            let detail = "somebody else wrote into a partition whose next offset was foreseen";
-            return Err(PortError::new(PortErrorClass::RequiresAbort, "foresee where records lie", detail));
-        }
-        // Of the markers of a transaction the last one counts.
-        self.deliver_markers_behind(parts, &delivered, patience)
+        let detail = "somebody else wrote into a partition whose next offset was foreseen; the records are processed again";
+        Err(PortError::new(PortErrorClass::RequiresAbort, "foresee where records lie", detail))
     }
 
     /// Markers that name these offsets.
-    fn deliver_markers_behind(
-        &mut self,
-        parts: &mut [Part],
-        rows: &Delivered,
-        patience: &mut Patience<'_>,
-    ) -> Result<Delivered, PortError> {
+    fn mark_and_flush(&mut self, parts: &mut [Part], rows: &Delivered, patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
         self.send_markers(parts, rows)?;
         faults::point("commit-markers-sent");
         self.flush(patience)
@@ -277,7 +271,7 @@ impl<P: ThreadPorts> StreamThread<P> {
         Ok(())
     }
 
-    /// Sends what was held until everything before it was delivered; answers whether there was anything.
+    /// Sends what was held until it was known where everything before it lies; answers whether there was anything.
     pub(super) fn send_held(&mut self, parts: &mut [Part], delivered: &Delivered) -> Result<bool, PortError> {
         let mut any = false;
         for part in parts.iter_mut().filter(|part| !part.prepared.held.is_empty()) {

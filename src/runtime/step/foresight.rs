@@ -49,8 +49,8 @@ impl Foresight {
         destinations.iter().map(last).collect()
     }
 
-    /// Whether it came as it was foreseen. Where it did not, more is needed from now on.
-    pub(super) fn came_true(&mut self, foreseen: &Delivered, delivered: &Delivered) -> bool {
+    /// Compares what was foreseen with what came: where it did not come true, more is needed from now on. True when all of it did.
+    pub(super) fn compare(&mut self, foreseen: &Delivered, delivered: &Delivered) -> bool {
         let mut all = true;
         for (partition, offset) in foreseen {
             if delivered.get(partition) == Some(offset) {
@@ -134,8 +134,8 @@ mod tests {
             assert_eq!(foresight.foresee(&sent(1)), None, "{needed} commits are right {needed} - 1 times");
             next = commit_alone(&mut foresight, next, 1);
             let foreseen = foresight.foresee(&sent(1)).unwrap();
-            assert!(foresight.came_true(&foreseen, &at(next)));
-            assert!(!foresight.came_true(&foreseen, &at(next + 1)));
+            assert!(foresight.compare(&foreseen, &at(next)));
+            assert!(!foresight.compare(&foreseen, &at(next + 1)));
             // That transaction is undone.
             foresight.forget_places();
             next += 100;

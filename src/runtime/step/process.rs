@@ -234,7 +234,7 @@ impl<P: ThreadPorts> ThreadParts<P> {
         Ok(())
     }
 
-    /// Hands over records that were held until everything before them was delivered, and which tell where that is.
+    /// Hands over records that were held until it was known where everything before them lies, which they tell.
     pub(super) fn send_held(&mut self, held: Vec<Emitted>, position: &Header, unheard: &mut Vec<Emitted>) -> Result<(), PortError> {
         held.into_iter().try_for_each(|mut record| {
             record.tell(position);
