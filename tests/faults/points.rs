@@ -1,11 +1,11 @@
 //! kill -9 at every failpoint, with the state kept.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::races::scene::eventually;
 use crate::support::{Instance, PATIENCE};
 use crate::workload::{DRAIN_LIMIT, Kind, Workload};
 
@@ -138,12 +138,10 @@ fn killed_at_points(name: &str, reached: &[Reach]) {
 }
 
 fn wait_until_processed(instance: &mut Instance, topic: &str, partition: u32) {
-    let deadline = Instant::now() + PATIENCE;
     let labels = [format!("{topic}\""), format!("partition=\"{partition}\"")];
-    while instance.metric("viewmill_consumer_position_offset", &[&labels[0], &labels[1]]) < 1.0 {
-        assert!(Instant::now() < deadline, "nothing of {topic}:{partition} is processed");
-        thread::sleep(Duration::from_millis(50));
-    }
+    eventually("something of each partition to be processed", PATIENCE, || {
+        (instance.metric("viewmill_consumer_position_offset", &[&labels[0], &labels[1]]) >= 1.0).then_some(())
+    });
 }
 
 /// Starts the instance, and waits until the point kills it when it was passed so many times.

@@ -6,7 +6,7 @@ mod growing;
 mod joining;
 mod moving;
 mod proxy;
-mod scene;
+pub mod scene;
 
 use scene::Members;
 
