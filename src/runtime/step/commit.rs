@@ -178,28 +178,35 @@ impl<P: ThreadPorts> StreamThread<P> {
         destinations: Option<&Destinations>,
         patience: &mut Patience<'_>,
     ) -> Result<Delivered, PortError> {
-        let Some(foreseen) = destinations.and_then(|destinations| self.foresight.foresee(destinations)) else {
-            let delivered = self.flush(patience)?;
-            faults::point("commit-changelogs-flushed");
-            self.send_held(parts, &delivered)?;
-            return self.mark_and_flush(parts, &delivered, patience);
+        let foreseen = destinations.and_then(|destinations| self.foresight.foresee(destinations));
+        let is_foreseen = foreseen.is_some();
+        let rows = match foreseen {
+            Some(foreseen) => foreseen,
+            None => {
+                let delivered = self.flush(patience)?;
+                faults::point("commit-changelogs-flushed");
+                delivered
+            }
         };
-        self.send_held(parts, &foreseen)?;
-        let delivered = self.mark_and_flush(parts, &foreseen, patience)?;
-        let is_right = self.foresight.compare(&foreseen, &delivered);
+        self.send_held(parts, &rows)?;
+        self.send_markers(parts, &rows)?;
+        faults::point("commit-markers-sent");
+        let delivered = self.flush(patience)?;
+        if is_foreseen {
+            self.check_foresight(&rows, &delivered)?;
+        }
+        Ok(delivered)
+    }
+
+    /// Nothing that was foreseen and did not come true is committed.
+    fn check_foresight(&mut self, foreseen: &Delivered, delivered: &Delivered) -> Result<(), PortError> {
+        let is_right = self.foresight.compare(foreseen, delivered);
         self.parts.metrics.processing.foreseen.with_label_values(&[if is_right { "right" } else { "wrong" }]).inc();
         if is_right || self.parts.settings.sabotaged.is(Sabotage::TrustForesight) {
-            return Ok(delivered);
+            return Ok(());
         }
         let detail = "somebody else wrote into a partition whose next offset was foreseen; the records are processed again";
         Err(PortError::new(PortErrorClass::RequiresAbort, "foresee where records lie", detail))
-    }
-
-    /// Markers that name these offsets.
-    fn mark_and_flush(&mut self, parts: &mut [Part], rows: &Delivered, patience: &mut Patience<'_>) -> Result<Delivered, PortError> {
-        self.send_markers(parts, rows)?;
-        faults::point("commit-markers-sent");
-        self.flush(patience)
     }
 
     /// How many records go where, of all that markers and held records tell of; `None` when that cannot be known.
