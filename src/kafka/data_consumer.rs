@@ -101,7 +101,7 @@ impl KafkaDataConsumer {
         Ok(KafkaDataConsumer { assigned: HashMap::new(), pointers: Pointers::default(), parker, events, client })
     }
 
-    pub(super) fn client(&self) -> &NativeClient<ClientLog> {
+    pub(super) fn client(&self) -> &Arc<NativeClient<ClientLog>> {
         &self.client
     }
 
@@ -271,6 +271,6 @@ fn fetch_failed(partition: &TopicPartition, next: i64, code: RDKafkaErrorCode, r
     PortError::new(class_of(code), "fetch records", format!("{partition} at {next}: {reason} ({code})"))
 }
 
-fn names<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
-    partitions.map(TopicPartition::to_string).collect::<Vec<_>>().join(", ")
+pub(super) fn names<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> String {
+    partitions.into_iter().map(TopicPartition::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -171,13 +171,6 @@ impl KafkaSettings {
         ])
     }
 
-    /// A client that asks for high watermarks only.
-    pub(super) fn high_watermarks(&self) -> ClientConfig {
-        let mut config = self.consumer(&[]);
-        config.set("isolation.level", "read_uncommitted");
-        config
-    }
-
     /// The transactional producer.
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.plain_producer();
@@ -299,6 +292,9 @@ impl KafkaSettings {
             .set("client.id", self.member_name())
             .set("socket.timeout.ms", "10000")
             .set("socket.connection.setup.timeout.ms", "10000")
+            // With the default of 100 a new client that has learnt the brokers' ids waits 50 ms before it connects to one of them: half of this,
+            // but 11 at least, lies between two connections.
+            .set("reconnect.backoff.ms", "20")
             .set("reconnect.backoff.max.ms", "1000")
             // So long a topic that is missing may just have been made.
             .set("topic.metadata.propagation.max.ms", "5000");

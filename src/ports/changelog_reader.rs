@@ -58,6 +58,15 @@ pub struct LogBounds {
     pub end: Offset,
 }
 
+/// What is known of a task's log before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// As [`ChangelogReader::committed`].
+    pub committed: Option<Offset>,
+    /// As [`ChangelogReader::bounds`], asked after it: what is read of the log afterwards is at least as new.
+    pub bounds: LogBounds,
+}
+
 /// Reads committed records of single partitions and the group's stable offsets. Each call blocks at most a few seconds.
 pub trait ChangelogReader: Send {
     /// The committed offset of a partition in the application's group, `None` when there is none. `Retriable` while a transaction
@@ -67,9 +76,18 @@ pub trait ChangelogReader: Send {
     /// Where the log begins and ends now.
     fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError>;
 
+    /// Committed offset and bounds of several partitions, each named once, in their order. Whoever can asks for all of them at once.
+    fn locate(&mut self, partitions: &[TopicPartition]) -> Vec<Result<Located, PortError>> {
+        let located = |partition| Ok(Located { committed: self.committed(partition)?, bounds: self.bounds(partition)? });
+        partitions.iter().map(located).collect()
+    }
+
     /// Starts to read a partition at an offset (or at the log's start if that is later), and answers where. It must not be
     /// open.
     fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError>;
+
+    /// As [`ChangelogReader::open`], for who knows the log's bounds: `from` must lie within them.
+    fn open_within(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError>;
 
     /// The next records of an open partition, waiting at most `wait`. An empty chunk that is not at the end means: again.
     fn read(&mut self, partition: &TopicPartition, wait: Duration) -> Result<Chunk, PortError>;

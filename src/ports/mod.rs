@@ -15,7 +15,7 @@ mod membership;
 mod producer;
 
 pub use admin::{Admin, NewTopic, TopicInfo};
-pub use changelog_reader::{ChangelogReader, Chunk, EachRow, LogBounds, LogRecord, Reached};
+pub use changelog_reader::{ChangelogReader, Chunk, EachRow, Located, LogBounds, LogRecord, Reached};
 pub use cluster_facts::ClusterFacts;
 pub use command_log::{Delivery, FollowedRecord, RecordSender, TopicFollower};
 pub use data_consumer::{DataConsumer, Fetched, InputMessage, Wake};

@@ -13,6 +13,7 @@ use crate::record::{Offset, TopicPartition};
 /// Records of one chunk, at most.
 const CHUNK_RECORDS: usize = 64;
 
+const OPEN: &str = "open a changelog";
 const READ: &str = "read a changelog";
 
 /// Reads committed records and the group's stable offsets.
@@ -47,15 +48,20 @@ impl ChangelogReader for FakeChangelogReader {
     }
 
     fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError> {
-        const OPEN: &str = "open a changelog";
-        if self.open.contains_key(partition) {
-            return Err(PortError::new(PortErrorClass::Fatal, OPEN, format!("{partition} is open already")));
+        let from = {
+            let mut broker = self.cluster.lock();
+            let log = broker.enter().and_then(|()| broker.delay(&partition.topic)).and_then(|()| broker.partition(partition));
+            from.max(log.map_err(|refusal| refusal.at(OPEN, partition))?.bounds().start)
+        };
+        self.open_within(partition, from)?;
+        Ok(from)
+    }
+
+    fn open_within(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError> {
+        match self.open.insert(partition.clone(), from.0) {
+            Some(_) => Err(PortError::new(PortErrorClass::Fatal, OPEN, format!("{partition} is open already"))),
+            None => Ok(()),
         }
-        let mut broker = self.cluster.lock();
-        let log = broker.enter().and_then(|()| broker.delay(&partition.topic)).and_then(|()| broker.partition(partition));
-        let start = log.map_err(|refusal| refusal.at(OPEN, partition))?.bounds().start;
-        self.open.insert(partition.clone(), from.max(start).0);
-        Ok(from.max(start))
     }
 
     fn read(&mut self, partition: &TopicPartition, _wait: Duration) -> Result<Chunk, PortError> {

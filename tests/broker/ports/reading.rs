@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use viewmill::kafka::{KafkaChangelogReader, KafkaProducer, KafkaSettings};
-use viewmill::ports::{ChangelogReader, Chunk, TransactionalProducer};
+use viewmill::ports::{ChangelogReader, Chunk, Located, LogBounds, PortError, PortErrorClass, TransactionalProducer};
 use viewmill::record::{Offset, TopicPartition};
 
 use super::{CALL, Member, application, commit, deliver, done, partition, producer, record, settle, topic, until};
@@ -109,14 +109,44 @@ fn a_pending_offset_is_not_yet_and_never_none() {
     assert!(started.elapsed() < Duration::from_secs(8));
     // Only the token with an offset in the transaction is pending.
     assert_eq!(until(|| done(reader.committed(&other))), None);
+    producer.abort(CALL).unwrap();
 
-    until(|| done(producer.commit(CALL)));
-    assert_eq!(until(|| done(reader.committed(&token))), Some(Offset(1)));
-
+    // Also where both are asked for together.
     deliver(&mut producer, &log, 0, 1, 1);
     producer.send_offsets(&[(token.clone(), Offset(3))], &generation, CALL).unwrap();
+    let located = reader.locate(&[token.clone(), other.clone()]);
+    assert!(located[0].as_ref().is_err_and(PortError::is_retriable), "{located:?}");
+    let at = |offset| Offset(offset);
+    let nothing = Located { committed: None, bounds: LogBounds { start: at(0), stable_end: at(0), end: at(0) } };
+    assert_eq!(located[1].as_ref().ok(), Some(&nothing), "{located:?}");
+
+    until(|| done(producer.commit(CALL)));
+    // The marker of the commit lies behind the record.
+    let bounds = LogBounds { start: at(0), stable_end: at(4), end: at(4) };
+    let both = [nothing, Located { committed: Some(at(3)), bounds }];
+    until(|| {
+        let located = reader.locate(&[other.clone(), token.clone()]);
+        located.iter().zip(&both).all(|(located, expected)| located.as_ref().ok() == Some(expected)).then_some(())
+    });
+
+    deliver(&mut producer, &log, 0, 2, 1);
+    producer.send_offsets(&[(token.clone(), Offset(5))], &generation, CALL).unwrap();
     producer.abort(CALL).unwrap();
-    assert_eq!(until(|| done(reader.committed(&token))), Some(Offset(1)));
+    assert_eq!(until(|| done(reader.committed(&token))), Some(Offset(3)));
+}
+
+#[test]
+fn a_log_that_is_not_there_is_told_and_others_beside_it_are_located() {
+    let app = application();
+    let there = partition(&topic(&app, "tasks", 1), 0);
+    let mut reader = KafkaChangelogReader::new(&app).unwrap();
+    for missing in [partition(&there.topic, 1), partition("no-such-topic", 0), partition("no\0topic", 0)] {
+        let error = reader.bounds(&missing).unwrap_err();
+        assert_eq!(error.class, PortErrorClass::UnknownTopic, "{error}");
+        let located = reader.locate(&[there.clone(), missing.clone()]);
+        assert!(located[0].is_ok(), "{missing:?}: {located:?}");
+        assert!(located[1].as_ref().is_err_and(|error| error.class == PortErrorClass::UnknownTopic), "{missing:?}: {located:?}");
+    }
 }
 
 #[test]

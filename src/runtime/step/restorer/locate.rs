@@ -7,7 +7,7 @@ use super::rebuilding::OpenedDatabase;
 use super::remaining::Remaining;
 use super::{Failure, FoundLog, Half, Job, Opened, Stage, StateRestorer};
 use crate::faults::{Sabotage, Sabotaged};
-use crate::ports::{ChangelogReader, Chunk};
+use crate::ports::{ChangelogReader, Chunk, Located, LogBounds};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::step::{Guarantee, RestoreError};
 use crate::state::{Marker, Origin, RestoreProgress, TaskPosition};
@@ -16,6 +16,8 @@ use crate::task::{LogView, PlannedStore, RebuildReason, StartDecision, StartRefu
 /// The task log as far as it was read.
 pub(super) struct ReadingLog {
     committed: Option<Offset>,
+    /// As they were told last.
+    bounds: LogBounds,
     from: Offset,
     position: Offset,
     marker: Option<(Offset, Marker)>,
@@ -26,6 +28,11 @@ pub(super) struct ReadingLog {
 }
 
 impl ReadingLog {
+    /// It was read up to the end that was told last, and no transaction was open then.
+    fn is_whole(&self) -> bool {
+        self.bounds.stable_end == self.bounds.end && self.position == self.bounds.end
+    }
+
     fn take_markers(&mut self, token: &TopicPartition, chunk: crate::ports::Chunk) -> Result<(), RestoreError> {
         for record in chunk.records.iter().filter(|record| record.key.as_deref() == Some(Marker::KEY)) {
             let read = Marker::decode(record.value.as_deref().unwrap_or_default());
@@ -44,24 +51,44 @@ impl ReadingLog {
 }
 
 impl<R: ChangelogReader> StateRestorer<R> {
+    /// Asks where the last marker of a task lies, and of all others that wait for the same.
     pub(super) fn locate(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
-        let token = self.token_partition(job);
-        // The offset first: what is read of the log afterwards is at least as new.
-        let committed = self.reader.committed(&token)?;
-        let bounds = self.reader.bounds(&token)?;
+        let mut logs = vec![self.token_partition(job)];
+        let mut others = Vec::new();
+        for (at, other) in self.jobs.iter().enumerate() {
+            let log = self.token_partition(other);
+            if matches!(other.stage, Stage::Locate) && !self.is_taken(other) && !logs.contains(&log) {
+                logs.push(log);
+                others.push(at);
+            }
+        }
+        let mut answers = self.reader.locate(&logs).into_iter();
+        let own = answers.next();
+        for (at, answer) in others.into_iter().zip(answers) {
+            // What failed is asked again when its turn comes.
+            if let Ok(located) = answer {
+                self.jobs[at].stage = Stage::Located(located);
+            }
+        }
+        self.open_log(job, own.ok_or(Failure::Later)??)
+    }
+
+    pub(super) fn open_log(&mut self, job: &mut Job, Located { committed, bounds }: Located) -> Result<Option<Opened>, Failure> {
         if committed.is_some_and(|offset| bounds.end < offset) {
+            job.stage = Stage::Locate;
             return self.start(job, LogView { committed, marker: None, bounds }, Origin::default());
         }
-        let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0)));
-        self.reader.open(&token, from)?;
-        job.stage = Stage::ReadLog(ReadingLog {
+        let from = committed.map_or(Offset(0), |offset| Offset((offset.0 - 1).max(0))).max(bounds.start);
+        self.reader.open_within(&self.token_partition(job), from)?;
+        job.stage = Stage::ReadLog(Box::new(ReadingLog {
             committed,
+            bounds,
             from,
             position: from,
             marker: None,
             origin: Origin::default(),
             without_transaction: false,
-        });
+        }));
         Ok(None)
     }
 
@@ -75,16 +102,19 @@ impl<R: ChangelogReader> StateRestorer<R> {
         if !at_end {
             return if nothing { Err(Failure::NothingHere) } else { Ok(None) };
         }
-        let bounds = self.reader.bounds(&token)?;
         // A marker may lie above the last stable offset, for an instant after its commit or while somebody's transaction
         // is open; and the committed offset may be an older one than its, since a late copy can move it back.
-        if log.position < bounds.stable_end || bounds.stable_end < bounds.end {
-            return Err(Failure::Later);
+        if !log.is_whole() {
+            log.bounds = self.reader.bounds(&token)?;
+            if log.position < log.bounds.stable_end || log.bounds.stable_end < log.bounds.end {
+                return Err(Failure::Later);
+            }
         }
+        let bounds = log.bounds;
         self.reader.close(&token);
         if log.marker.is_none() && log.from > bounds.start {
             // A late offset commit of an aborted transaction pointed at its marker: the last one lies further back.
-            self.reader.open(&token, bounds.start)?;
+            self.reader.open_within(&token, bounds.start)?;
             (log.from, log.position) = (bounds.start, bounds.start);
             return Ok(None);
         }

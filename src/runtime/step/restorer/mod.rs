@@ -33,7 +33,7 @@ use super::restore_error::{Failure, RestoreError};
 use super::{OpenRequest, Opened, OpenedTask};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::ports::ChangelogReader;
+use crate::ports::{ChangelogReader, Located};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::InstanceStatus;
 use crate::state::{Marker, StateDirectory, TaskDatabase, TaskLease};
@@ -55,8 +55,10 @@ const NOTHING_HERE_WAIT: Duration = Duration::from_millis(10);
 enum Stage {
     /// The last marker must be located.
     Locate,
+    /// It was asked where the task log is to be read.
+    Located(Located),
     /// The task log is read to its stable end.
-    ReadLog(ReadingLog),
+    ReadLog(Box<ReadingLog>),
     /// Changelogs are read up to what the marker names.
     Restore(Box<Restoring>),
     /// Changelogs are read from there to their ends.
@@ -143,6 +145,8 @@ pub struct StateRestorer<R> {
     jobs: VecDeque<Job>,
     /// So many turns in a row brought nothing.
     idle_turns: usize,
+    /// How many serve the requests, this one included.
+    restorers: usize,
     max_collected_bytes: usize,
     pace: Pace,
     clock: Arc<dyn Clock>,
@@ -164,6 +168,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
             jobs: VecDeque::new(),
             pace: Pace::default(),
             idle_turns: 0,
+            restorers: 1,
             max_collected_bytes: MAX_COLLECTED_BYTES,
             reader,
             directory,
@@ -175,7 +180,8 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// It serves its requests beside others, and uses its part of the memory.
     pub fn one_of(self, restorers: usize) -> Self {
-        StateRestorer { max_collected_bytes: MAX_COLLECTED_BYTES / restorers.max(1), ..self }
+        let restorers = restorers.max(1);
+        StateRestorer { restorers, max_collected_bytes: MAX_COLLECTED_BYTES / restorers, ..self }
     }
 
     /// It takes a part of its time only while tasks of this instance are at work.
@@ -185,12 +191,14 @@ impl<R: ChangelogReader> StateRestorer<R> {
 
     /// Does a piece of work; answers how long to wait before the next, `None` when all senders of requests are gone.
     pub fn step(&mut self) -> Option<Duration> {
-        // One a step, so that restorers share what comes at once.
-        match self.requests.try_recv() {
-            Ok(request) => self.jobs.push_back(Job::new(request)),
-            Err(TryRecvError::Empty) => {}
-            // Nobody is left to take an answer.
-            Err(TryRecvError::Disconnected) => return None,
+        // Its share of what came at once; the other restorers take theirs.
+        for _ in 0..self.requests.len().div_ceil(self.restorers).max(1) {
+            match self.requests.try_recv() {
+                Ok(request) => self.jobs.push_back(Job::new(request)),
+                Err(TryRecvError::Empty) => break,
+                // Nobody is left to take an answer.
+                Err(TryRecvError::Disconnected) => return None,
+            }
         }
         let began = self.clock.monotonic();
         let rest = self.pace.rest(began);
@@ -268,7 +276,7 @@ impl<R: ChangelogReader> StateRestorer<R> {
     /// Stops reading for a job that ends early.
     fn let_go(&mut self, job: &Job) {
         let open: Vec<TopicPartition> = match &job.stage {
-            Stage::Locate | Stage::Index(..) => Vec::new(),
+            Stage::Locate | Stage::Located(_) | Stage::Index(..) => Vec::new(),
             Stage::ReadLog(_) => vec![self.token_partition(job)],
             Stage::Restore(restoring) => restoring.open_changelogs().cloned().collect(),
             Stage::Tail(reading) => reading.open_changelog().cloned().into_iter().collect(),
@@ -281,16 +289,22 @@ impl<R: ChangelogReader> StateRestorer<R> {
         TopicPartition::new(self.task_log.clone(), job.request.opening.token)
     }
 
+    /// Another job holds this one's token.
+    fn is_taken(&self, job: &Job) -> bool {
+        self.jobs.iter().any(|other| other.has_begun() && other.request.opening.token == job.request.opening.token)
+    }
+
     /// One piece of work for a job; answers the task when it is open. A stage that fails for now is left as it was.
     fn advance(&mut self, job: &mut Job) -> Result<Option<Opened>, Failure> {
+        let is_taken = self.is_taken(job);
         match &mut job.stage {
             // Another thread of this process that has lost the token, and does not know it yet, lets go when it hears of it.
-            Stage::Locate
-                if self.jobs.iter().any(|other| other.has_begun() && other.request.opening.token == job.request.opening.token) =>
-            {
-                Err(Failure::Later)
-            }
+            Stage::Locate if is_taken => Err(Failure::Later),
             Stage::Locate => self.locate(job),
+            Stage::Located(located) => {
+                let located = *located;
+                self.open_log(job, located)
+            }
             Stage::ReadLog(_) => self.read_log(job),
             Stage::Restore(restoring) if !restoring.is_done() => self.restore_some(job),
             Stage::Restore(_) => self.finish_restore(job),
