@@ -27,6 +27,9 @@ pub const ROCKSDB_VERSION: &str = "11.8.1";
 /// The column family of column 0.
 const META_FAMILY: &str = "default";
 
+/// So much memory a memtable takes at a time.
+const ARENA_BLOCK_BYTES: usize = 32 << 10;
+
 /// What all databases of the process share: one block cache, one budget for memtables.
 #[derive(Clone)]
 pub struct MemoryBudget {
@@ -44,7 +47,7 @@ impl MemoryBudget {
             cache: Cache::new_lru_cache(total_bytes - memtables_bytes),
             // Without stalls: at the limit RocksDB flushes the largest memtable early.
             memtables: WriteBufferManager::new_write_buffer_manager(memtables_bytes, false),
-            memtable_bytes: (memtables_bytes / 4).clamp(1 << 20, 16 << 20),
+            memtable_bytes: (memtables_bytes / 10).clamp(1 << 20, 16 << 20),
         }
     }
 
@@ -130,9 +133,12 @@ impl RocksDisk {
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_write_buffer_size(self.budget.memtable_bytes);
         options.set_max_write_buffer_number(3);
-        // A get of a key that is new finds so without searching the memtable's skip list.
+        // There is a memtable for each store and index of each task, most of them nearly empty, and what each takes counts in the budget: with
+        // the default of up to a megabyte at a time the budget was spent on room for nothing, and RocksDB flushed a few kilobytes at a time.
+        options.set_arena_block_size(ARENA_BLOCK_BYTES);
+        // A get of a key that is new finds so without searching the memtable's skip list. Each memtable begins with it.
         options.set_memtable_whole_key_filtering(true);
-        options.set_memtable_prefix_bloom_ratio(0.02);
+        options.set_memtable_prefix_bloom_ratio(0.01);
         options
     }
 }
@@ -364,6 +370,23 @@ mod tests {
         let options = fs::read_to_string(options).unwrap();
         assert!(options.contains(&format!("rocksdb_version={ROCKSDB_VERSION}\n")), "{}", &options[..400]);
         drop(database);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn memtables_that_hold_next_to_nothing_leave_the_budget_to_others() {
+        let directory = std::env::temp_dir().join(format!("viewmill-rocks-{}", uuid::Uuid::new_v4()));
+        let budget = MemoryBudget::new(256);
+        let disk = RocksDisk::new(&directory, budget.clone()).unwrap();
+        // As many stores and indexes as the order system has, in its default of four partitions, and some.
+        let columns: Vec<String> = (1..16).map(|column| format!("rows@{column}")).collect();
+        let databases: Vec<_> = (0..8).map(|task| disk.open(&format!("t_{task}"), &columns).unwrap()).collect();
+        let mut batch = Batch::default();
+        (0..16).for_each(|column| batch.put(Column(column), b"key", b"row"));
+        databases.iter().for_each(|database| database.write(&batch).unwrap());
+        let (used, all) = (budget.memtable_usage_bytes(), (256 << 20) / 3);
+        assert!(used > 0 && used < all / 4, "{used} of {all} bytes");
+        drop(databases);
         fs::remove_dir_all(directory).unwrap();
     }
 
