@@ -1,4 +1,7 @@
 //! A client that asks for orders over kept connections, one request under way on each. Also a test drives the instance with it.
+//!
+//! In a flood it shares the machine's cores with what it asks, so it does no more than it must: the request is written as it stands, and of the
+//! answer only status and length are read.
 
 // Each needs a part of it.
 #![allow(dead_code)]
@@ -8,11 +11,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as At, sleep_until};
@@ -106,20 +105,58 @@ async fn ask_on(address: SocketAddr, pace: Pace, until: Instant) -> Load {
     load
 }
 
-async fn ask(address: SocketAddr, connection: &mut Option<SendRequest<Full<Bytes>>>) -> Fallible<u16> {
-    if connection.as_ref().is_none_or(SendRequest::is_closed) {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, driver) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(driver);
-        *connection = Some(sender);
-    }
-    let sender = connection.as_mut().ok_or("no connection")?;
-    sender.ready().await?;
-    let request = Request::post("/api/orders").header("host", "bench").header("content-type", "application/json");
-    let mut answer = sender.send_request(request.body(Full::from(ORDER))?).await?;
-    while let Some(frame) = answer.body_mut().frame().await {
-        frame?;
-    }
-    Ok(answer.status().as_u16())
+/// A connection, and what was read from it.
+struct Connection {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+/// The status line and headers of an answer.
+struct Head {
+    status: u16,
+    /// Bytes of head and body together.
+    length: usize,
+    closes: bool,
+}
+
+async fn ask(address: SocketAddr, connection: &mut Option<Connection>) -> Fallible<u16> {
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Connection { stream, read: Vec::with_capacity(2_048) }
+        }
+    };
+    let request = format!(
+        "POST /api/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ORDER}",
+        ORDER.len()
+    );
+    open.stream.write_all(request.as_bytes()).await?;
+    open.read.clear();
+    let head = loop {
+        if open.stream.read_buf(&mut open.read).await? == 0 {
+            return Err("the connection was closed before the answer was whole".into());
+        }
+        match head(&open.read)? {
+            Some(head) if open.read.len() >= head.length => break head,
+            _ => {}
+        }
+    };
+    *connection = (!head.closes).then_some(open);
+    Ok(head.status)
+}
+
+/// `None` while some of it is missing.
+fn head(bytes: &[u8]) -> Fallible<Option<Head>> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut answer = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(size) = answer.parse(bytes)? else { return Ok(None) };
+    let value = |name: &str| {
+        let header = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(header.value).ok()
+    };
+    let body: usize = value("content-length").ok_or("an answer without a length")?.parse()?;
+    let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    Ok(Some(Head { status: answer.code.ok_or("no status")?, length: size + body, closes }))
 }

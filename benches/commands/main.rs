@@ -77,26 +77,39 @@ fn measure(setup: &Setup, instance: &Instance) -> Fallible<()> {
     row("a command, 20 a second", &paced.created, paced.rate());
     let [by_p50, by_p99] = [0.5, 0.99].map(|share| quantile(&paced.created, share).as_secs_f64() / quantile(&bare, share).as_secs_f64());
     println!("| of the transaction | {by_p50:.2} × | {by_p99:.2} × | |");
-    let before = instance.cpu_seconds()?;
+    let cpu_before = instance.cpu_seconds()?;
     let full = client::load(instance.address(), CLIENTS, Pace::AtOnce, MEASURED)?;
     row(&format!("commands of {CLIENTS} clients"), &full.created, full.rate());
     println!(
         "| CPU of the instance for one of them | {:.0} µs | | |",
-        (instance.cpu_seconds()? - before) * 1e6 / full.created.len() as f64
+        (instance.cpu_seconds()? - cpu_before) * 1e6 / full.created.len() as f64
     );
     client::load(instance.address(), CLIENTS, Pace::AtOnce, FILLED)?;
-    let memory = instance.status_kib("VmRSS")?;
-    let flood = client::load(instance.address(), FLOOD, Pace::AtOnce, FLOODED)?;
+    let before = instance.status_kib("VmRSS")?;
+    let (flood, memory) = std::thread::scope(|scope| {
+        let watched = scope.spawn(|| watch_memory(instance));
+        (client::load(instance.address(), FLOOD, Pace::AtOnce, FLOODED), watched.join())
+    });
+    let (flood, memory) = (flood?, memory.map_err(|_| "the watcher of the memory panicked")??);
     row(&format!("commands of {FLOOD} clients that never rest, answered"), &flood.created, flood.rate());
     row("the same, refused with 429 or 503", &flood.refused, flood.refused.len() as f64 / flood.elapsed.as_secs_f64());
     let after = client::load(instance.address(), CLIENTS, Pace::AtOnce, Duration::from_secs(2))?;
     row(&format!("{CLIENTS} clients, in the two seconds after"), &after.created, after.rate());
-    let peak = instance.status_kib("VmHWM")?;
-    println!("| memory before the flood, and at the peak | {} MiB | {} MiB | |", memory / 1024, peak / 1024);
+    let tenths: Vec<String> = memory.iter().map(|kib| (kib / 1024).to_string()).collect();
+    println!("| memory before the flood, then every six seconds of it | {} MiB | {} MiB | |", before / 1024, tenths.join(", "));
     for (what, load) in [("20 a second", &paced), ("64 clients", &full), ("the flood", &flood), ("afterwards", &after)] {
         report_others(what, load);
     }
     Ok(())
+}
+
+/// What memory the instance has at each tenth of the flood, KiB.
+fn watch_memory(instance: &Instance) -> Result<Vec<u64>, String> {
+    let kib = |_| {
+        std::thread::sleep(FLOODED / 10);
+        instance.status_kib("VmRSS").map_err(|error| error.to_string())
+    };
+    (0..10).map(kib).collect()
 }
 
 fn row(what: &str, latencies: &[Duration], rate: f64) {

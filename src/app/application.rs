@@ -16,7 +16,7 @@ use super::online_check::{OnlineFaults, check_online};
 use super::reset::InUse;
 use super::restore_report::Terminal;
 use super::topic_feed::FeedError;
-use super::{logging, malloc, reset, run};
+use super::{logging, malloc, open_files, reset, run};
 use crate::command::Commands;
 use crate::http::{ActorRule, Routes};
 use crate::kafka::reserved_property;
@@ -100,6 +100,7 @@ impl<H> Application<H> {
     /// Does what the command line says.
     pub fn main(self) -> ExitCode {
         malloc::limit_arenas();
+        open_files::raise_limit();
         #[cfg(feature = "faults")]
         let _points = crate::faults::points_from_environment();
         let sources = Sources { variables: std::env::vars_os().collect(), reserved_property, ..Sources::none() };

@@ -15,6 +15,7 @@ mod members_thread;
 mod not_ready;
 mod online_check;
 mod open_ahead;
+mod open_files;
 mod outcomes_thread;
 mod own_thread;
 mod records_thread;

@@ -25,6 +25,10 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// How often it is looked whether the instance was fenced.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// So many connections that have something to read are woken at a time. With tokio's 1,024 a flood of requests fills the queues of its threads, and whoever
+/// hears of a command's outcome stands behind all of them; so they wait in the kernel.
+const WOKEN_AT_ONCE: usize = 32;
+
 /// Runs until a signal or a fence. `routes` are the application's, `results` the topic of outcomes where it takes commands.
 pub(super) fn run(
     config: &Config,
@@ -36,7 +40,8 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let (beside, _kept) = beside.map(|beside| (beside.work, beside.kept)).unzip();
     refusals(config).into_iter().next().map_or(Ok(()), Err)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("http").build()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().thread_name("http").max_io_events_per_tick(WOKEN_AT_ONCE).build()?;
     if config.kafka.bootstrap_servers.is_some() {
         return runtime.block_on(serve(config, topology, results, terminal, routes, beside));
     }
@@ -70,7 +75,7 @@ async fn serve(
         max_connections: config.http.max_connections,
         ..ServerSettings::default()
     };
-    let (server, address) = Server::bind(config.http.listen, settings).await?;
+    let (server, address) = Server::bind(config.http.listen, settings)?;
     let descriptions = TopologyFormat::ALL.map(|format| describe(&topology, format));
     let instance = Instance::start(config, topology, results, address)?;
     let state_dir = config.application.state_dir.clone();

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{CommandData, CommandJson, CommandRecord, CommandState, Outcome};
@@ -42,12 +42,6 @@ pub struct GatewayLimits {
     pub waiting: usize,
 }
 
-impl Default for GatewayLimits {
-    fn default() -> Self {
-        GatewayLimits { waiting: 128 }
-    }
-}
-
 /// Sends commands and waits for what becomes of them. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
@@ -59,8 +53,8 @@ struct Inner {
     prefix: Box<dyn Fn(&str) -> String + Send + Sync>,
     sender: OnceLock<Arc<dyn RecordSender>>,
     following: AtomicBool,
-    waiting: Mutex<HashMap<String, oneshot::Sender<Told>>>,
-    room: Semaphore,
+    waiting: Mutex<HashMap<String, Place>>,
+    room: Arc<Semaphore>,
     metrics: CommandMetrics,
     clock: Arc<dyn Clock>,
 }
@@ -123,7 +117,7 @@ impl Commands {
                 sender: OnceLock::new(),
                 following: AtomicBool::new(false),
                 waiting: Mutex::default(),
-                room: Semaphore::new(limits.waiting),
+                room: Arc::new(Semaphore::new(limits.waiting)),
                 metrics,
                 clock,
             }),
@@ -165,6 +159,20 @@ impl Commands {
         self.inner.waiting().len()
     }
 
+    /// Refuses a command of this type where [`Commands::send`] would for want of room: at once, before any work is done for it. What has room now
+    /// may have none then.
+    ///
+    /// # Errors
+    /// [`NotSent::Overloaded`], counted as the answer to the command.
+    pub fn look_for_room(&self, type_name: &'static str) -> Result<(), NotSent> {
+        if self.inner.room.available_permits() > 0 {
+            return Ok(());
+        }
+        let refused = Err(NotSent::Overloaded { waiting: self.waiting() });
+        self.inner.metrics.answered(type_name, CommandResult::Refused);
+        refused
+    }
+
     /// Writes a command to `topic` (without prefix) under the key of its aggregate, and waits for its outcome, at most so long. With no time
     /// at all it only waits until the command is in the log.
     ///
@@ -192,14 +200,14 @@ impl Commands {
     ) -> Result<Sent, NotSent> {
         let inner = &*self.inner;
         let sender = inner.sender.get().filter(|_| self.is_ready()).ok_or(NotSent::NotReady)?;
-        let _room = inner.room.try_acquire().map_err(|_| NotSent::Overloaded { waiting: self.waiting() })?;
+        let room = Arc::clone(&inner.room).try_acquire_owned().map_err(|_| NotSent::Overloaded { waiting: self.waiting() })?;
         let request_id = Uuid::new_v4().to_string();
         let now = inner.clock.now();
         let command_id = command.command_id.get_or_insert_with(|| id_of(now).to_string()).clone();
         command.request_id = Some(request_id.clone());
         let value = CommandJson.encode(&command).map_err(faulty)?;
         let (tell, mut told) = oneshot::channel();
-        let _waiting = Waiting::enter(inner, request_id, tell);
+        let _waiting = Waiting::enter(inner, request_id, Place { tell, _room: room });
         let written = deliver(&**sender, &(inner.prefix)(topic), key, value.as_deref());
         tokio::select! {
             biased;
@@ -236,28 +244,36 @@ impl Commands {
             return;
         }
         let Some(outcome) = record.value.and_then(|value| serde_json::from_slice::<Outcome>(value).ok()) else { return };
-        let Some(tell) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };
+        let Some(place) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };
         let position = record.headers.last(POSITION_HEADER).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         // Who does not wait any more has been answered.
-        let _ = tell.send(Told { outcome, position });
+        let _ = place.tell.send(Told { outcome, position });
     }
 }
 
 impl Inner {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Told>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Place>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the table of who waits; left when dropped, also by a client that went away.
+/// A place in the table of who waits.
+struct Place {
+    tell: oneshot::Sender<Told>,
+    /// Free for the next as soon as the outcome is told, not only when the thread that answers the client gets to it: in a flood of requests that
+    /// takes as long as the decision.
+    _room: OwnedSemaphorePermit,
+}
+
+/// Whoever waits; the place is left when this is dropped, also by a client that went away.
 struct Waiting<'a> {
     inner: &'a Inner,
     request_id: String,
 }
 
 impl<'a> Waiting<'a> {
-    fn enter(inner: &'a Inner, request_id: String, tell: oneshot::Sender<Told>) -> Self {
-        inner.waiting().insert(request_id.clone(), tell);
+    fn enter(inner: &'a Inner, request_id: String, place: Place) -> Self {
+        inner.waiting().insert(request_id.clone(), place);
         inner.metrics.wait();
         Waiting { inner, request_id }
     }

@@ -42,6 +42,7 @@ pub struct Routes {
 }
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Admission = Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>;
 
 /// One route.
 #[derive(Clone)]
@@ -49,10 +50,16 @@ pub(super) struct Endpoint {
     pub method: Method,
     pub template: Template,
     pub operation: Option<Arc<Operation>>,
+    admission: Option<Admission>,
     call: Arc<dyn Fn(Request<WholeBody>) -> Answer + Send + Sync>,
 }
 
 impl Endpoint {
+    /// Whether a request may come in now.
+    pub(super) fn admit(&self) -> Result<(), Problem> {
+        self.admission.as_ref().map_or(Ok(()), |admission| admission())
+    }
+
     /// Runs the filter.
     pub(super) fn call(&self, request: Request<WholeBody>) -> Answer {
         (self.call)(request)
@@ -98,7 +105,7 @@ impl Routes {
             let answer = service.call(request);
             Box::pin(async move { answer.await.unwrap_or_else(|never: Infallible| match never {}) })
         };
-        self.endpoints.push(Endpoint { method, template, operation: None, call: Arc::new(call) });
+        self.endpoints.push(Endpoint { method, template, operation: None, admission: None, call: Arc::new(call) });
         self
     }
 
@@ -108,6 +115,16 @@ impl Routes {
             Some(endpoint) if endpoint.operation.is_none() => endpoint.operation = Some(Arc::new(operation)),
             Some(endpoint) => self.faults.push(format!("{} {} is described twice", endpoint.method, endpoint.template.text)),
             None => self.faults.push("a description stands before the first route".to_owned()),
+        }
+        self
+    }
+
+    /// Asks before each request to the route that was declared last whether it may come in: before its body is read, so that an instance that has
+    /// too much to do spends next to nothing on what it refuses.
+    pub fn admitted_by(mut self, admission: impl Fn() -> Result<(), Problem> + Send + Sync + 'static) -> Self {
+        match self.endpoints.last_mut() {
+            Some(endpoint) => endpoint.admission = Some(Arc::new(admission)),
+            None => self.faults.push("an admission stands before the first route".to_owned()),
         }
         self
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -75,10 +75,14 @@ pub enum ServerError {
 /// Answered on any connection: who watches an instance must not take a full one for a dead one.
 pub const OPERATOR_ROUTES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// So many connections over the bound are answered at a time; further ones wait, and not for long.
-const MAX_SURPLUS: usize = 64;
+/// So many connections over the bound are answered at a time; further ones wait. With 64 the last of a flood of 1,500 waited a second for it.
+const MAX_SURPLUS: usize = 1_024;
 /// The time-outs of these: each takes the place of one that would be told to come again.
 const SURPLUS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// So many connections may wait to be accepted, where the system allows it. Behind the usual 128 the system drops the first packet of further
+/// ones, and the client sends it again a second later.
+const BACKLOG: u32 = 4_096;
 
 /// Requests with longer headers are answered with 431.
 const LARGEST_HEAD_BYTES: usize = 32_768;
@@ -94,13 +98,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes an address; port 0 takes a free one. Answers the address that it has.
+    /// Takes an address; port 0 takes a free one. Answers the address that it has. To be called within a runtime.
     ///
     /// # Errors
     /// When the address cannot be had.
-    pub async fn bind(listen: SocketAddr, settings: ServerSettings) -> Result<(Server, SocketAddr), ServerError> {
+    pub fn bind(listen: SocketAddr, settings: ServerSettings) -> Result<(Server, SocketAddr), ServerError> {
         let failed = |cause| ServerError::Bind { listen, cause };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = listen_on(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok((Server { listener, settings }, address))
     }
@@ -170,6 +174,14 @@ impl Server {
             }
         }
     }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of the process before this one may still be winding down.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl ServerSettings {

@@ -117,6 +117,7 @@ impl Inner {
                 if is_surplus && !OPERATOR_ROUTES.contains(&endpoint.template.text) {
                     return Err(self.too_many_connections());
                 }
+                endpoint.admit()?;
                 Ok(((endpoint, params), query))
             }
             Found::OtherMethods(template, methods) => {

@@ -123,11 +123,16 @@ async fn what_does_not_come_in_time_is_pending_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn commands_are_refused_at_the_bound_and_while_outcomes_are_not_heard_of() {
-    let (commands, _log) = gateway(Mode::Withholds, 1);
+    let (commands, log) = gateway(Mode::Withholds, 1);
     let first = commands.send("commands", "o-1", ask(), Duration::from_secs(5));
     let mut first = std::pin::pin!(first);
     assert!(futures_now(&mut first).await.is_none());
     assert_eq!(commands.send("commands", "o-2", ask(), Duration::ZERO).await.err(), Some(NotSent::Overloaded { waiting: 1 }));
+    assert_eq!(commands.look_for_room("ASK"), Err(NotSent::Overloaded { waiting: 1 }));
+    // Its place is free when its outcome is told, before it gets to answer anybody.
+    tell(&commands, &outcome_of(&log));
+    assert_eq!((commands.waiting(), commands.look_for_room("ASK")), (0, Ok(())));
+    assert!(matches!(futures_now(&mut first).await, Some(Ok(Sent::Told(_)))));
     commands.set_following(false);
     assert_eq!(commands.send("commands", "o-2", ask(), Duration::ZERO).await.err(), Some(NotSent::NotReady));
 }

@@ -1,6 +1,8 @@
 //! Nothing that a client does takes more than its share.
 
+use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -9,13 +11,17 @@ use warp::{Filter as _, Rejection};
 
 use super::client::PATIENCE;
 use super::{Client, Reply, Running, quick};
-use crate::http::{Routes, Server, ServerError, ServerSettings};
+use crate::http::{Answers, Problem, Routes, Server, ServerError, ServerSettings};
 
 fn routes() -> Routes {
     Routes::new()
         .get("/hello", warp::any().map(|| "hello"))
-        .post("/length", warp::body::bytes().map(|bytes: hyper::body::Bytes| bytes.len().to_string()))
+        .post("/length", length())
         .get("/large", warp::any().map(|| "x".repeat(64 * 1_048_576)))
+}
+
+fn length() -> impl Answers<String> {
+    warp::body::bytes().map(|bytes: hyper::body::Bytes| bytes.len().to_string())
 }
 
 /// A route that tells when it has been entered and waits until it is let go.
@@ -258,9 +264,45 @@ async fn series_of_routes_are_there_before_the_first_request() {
 }
 
 #[tokio::test]
+async fn who_is_not_admitted_is_refused_before_the_body_is_read_and_the_filter_runs() {
+    let open = Arc::new(AtomicBool::new(false));
+    let asked = open.clone();
+    let admission = move || match asked.load(Ordering::Acquire) {
+        true => Ok(()),
+        false => Err(Problem::overloaded("there is no room")),
+    };
+    let running = Running::start(routes().admitted_by(|| Ok(())).post("/room", length()).admitted_by(admission), quick()).await;
+    let mut client = Client::to(running.address).await;
+    // A body that would be too large is none of our business.
+    let refused = client.post("/room", "text/plain", &"x".repeat(101)).await;
+    refused.assert_problem(429, "overloaded", "/room");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    // The connection is in order.
+    client.post("/room", "text/plain", "four").await.assert_problem(429, "overloaded", "/room");
+    assert_eq!(client.post("/length", "text/plain", "four").await.body, "4");
+    // Who asks first is told before anything was sent.
+    client.send("POST /room HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
+    client.reply().await.assert_problem(429, "overloaded", "/room");
+    open.store(true, Ordering::Release);
+    let mut client = Client::to(running.address).await;
+    assert_eq!(client.post("/room", "text/plain", "four").await.body, "4");
+    assert_eq!(running.series("viewmill_http_requests_total{code=\"429\",method=\"POST\",route=\"/room\"}").len(), 1);
+}
+
+/// One thread, which does not get to accept anything meanwhile: all of them wait in the system.
+#[tokio::test]
+async fn connections_that_come_all_at_once_are_not_dropped() {
+    let running = Running::start(routes(), quick()).await;
+    let connect = |_| TcpStream::connect_timeout(&running.address, Duration::from_millis(900)).expect("it waits to be accepted");
+    let many: Vec<TcpStream> = (0..600).map(connect).collect();
+    drop(many);
+    assert_eq!(Client::to(running.address).await.ask("GET", "/hello").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_told_by_name() {
     let running = Running::start(routes(), quick()).await;
-    let error = Server::bind(running.address, quick()).await.unwrap_err();
+    let error = Server::bind(running.address, quick()).unwrap_err();
     assert!(matches!(error, ServerError::Bind { .. }));
     let text = error.to_string();
     assert!(text.contains(&running.address.to_string()) && text.contains("http.listen"), "{text}");

@@ -207,7 +207,7 @@ async fn ten_thousand_paths_make_no_series() {
 async fn routes_that_do_not_fit_together_are_refused_all_at_once() {
     let any = || warp::any().map(|| "");
     let routes = Routes::new().get("/a/{x}", any()).and(Routes::new().get("/a/{y}", any()).post("/a/{x}", any()).get("b", any()));
-    let (server, _) = Server::bind("127.0.0.1:0".parse().unwrap(), quick()).await.unwrap();
+    let (server, _) = Server::bind("127.0.0.1:0".parse().unwrap(), quick()).unwrap();
     let metrics = super::running::no_metrics();
     let Err(ServerError::Routes { faults }) = server.serve(routes, metrics, std::future::pending()).await else { panic!("refused") };
     assert_eq!(faults, ["\"b\" is no template: write it like /orders/{id}", "GET /a/{y} is declared twice"]);

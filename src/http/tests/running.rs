@@ -42,7 +42,7 @@ impl Running {
     }
 
     pub async fn with_metrics(routes: Routes, settings: ServerSettings, metrics: Metrics) -> Self {
-        let (server, address) = Server::bind("127.0.0.1:0".parse().unwrap(), settings).await.unwrap();
+        let (server, address) = Server::bind("127.0.0.1:0".parse().unwrap(), settings).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let counted = metrics.clone();
         let served = tokio::spawn(async move {

@@ -150,7 +150,8 @@ fn status(code: &str) -> u16 {
     }
 }
 
-fn not_sent(reason: NotSent) -> Problem {
+/// Why a command was not written, as an answer.
+pub fn not_sent(reason: NotSent) -> Problem {
     let detail = reason.to_string();
     match reason {
         NotSent::NotReady => Problem::new(503, "not-ready", detail).retry_after(1),

@@ -12,6 +12,9 @@ use warp::http::header::CONTENT_TYPE;
 use super::command_answer::rejection;
 use crate::commands::OrderCommand;
 
+/// The type of a refund.
+pub const REFUND: &str = "REFUND_PAYMENT";
+
 /// How a route says what is asked.
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -43,7 +46,7 @@ pub fn read(kind: &Kind, headers: &HeaderMap, body: &[u8]) -> Result<OrderComman
         Kind::Fixed(type_name) => (*type_name, data),
         Kind::Payment if has_code(&data) => ("FAIL_PAYMENT", data),
         Kind::Payment => ("RECORD_PAYMENT", data),
-        Kind::Refund(payment) => ("REFUND_PAYMENT", with_payment(&data, payment)?),
+        Kind::Refund(payment) => (REFUND, with_payment(&data, payment)?),
     };
     OrderCommand::from_json(type_name, &data).map_err(|fault| rejection(&fault.code, &fault.detail, &fault.data))
 }

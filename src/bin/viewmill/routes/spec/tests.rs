@@ -28,7 +28,7 @@ fn all_routes() -> Routes {
     let (names, registry) = (Names::new("app", ""), ViewRegistry::default());
     let owners = Owners::new(|_| TaskOwner::Unknown);
     let views = Views::new(topology, names, registry, Arc::new(|_: &_| None), owners, InstanceId("i-1".into()), &metrics);
-    let commands = Commands::new("results", str::to_owned, GatewayLimits::default(), metrics.commands.clone(), clock);
+    let commands = Commands::new("results", str::to_owned, GatewayLimits { waiting: 1 }, metrics.commands.clone(), clock);
     routes::routes(&handles, views, commands, ActorRule::new("X-Actor", "X-Actor-Role", true))
 }
 
