@@ -29,8 +29,10 @@ const HANG: Duration = Duration::from_secs(30);
 pub struct Load {
     pub elapsed: Duration,
     pub created: Vec<Duration>,
-    /// 429 and 503.
+    /// 429 and 503, of connections whose request before was not refused.
     pub refused: Vec<Duration>,
+    /// The same where it was, and the client came again at once all the same.
+    pub refused_again: Vec<Duration>,
     /// All others, and requests without an answer.
     pub other: Vec<String>,
 }
@@ -41,9 +43,10 @@ impl Load {
         self.created.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    fn add(&mut self, answer: Fallible<u16>, took: Duration) {
+    fn add(&mut self, answer: Fallible<u16>, was_refused: bool, took: Duration) {
         match answer {
             Ok(201) => self.created.push(took),
+            Ok(429 | 503) if was_refused => self.refused_again.push(took),
             Ok(429 | 503) => self.refused.push(took),
             Ok(status) => self.other.push(status.to_string()),
             Err(error) => self.other.push(error.to_string()),
@@ -79,17 +82,19 @@ pub fn load(address: &str, connections: usize, pace: Pace, time: Duration) -> Fa
             let one = task?;
             all.created.extend(one.created);
             all.refused.extend(one.refused);
+            all.refused_again.extend(one.refused_again);
             all.other.extend(one.other);
         }
         all.elapsed = began.elapsed();
         all.created.sort_unstable();
         all.refused.sort_unstable();
+        all.refused_again.sort_unstable();
         Ok(all)
     })
 }
 
 async fn ask_on(address: SocketAddr, pace: Pace, until: Instant) -> Load {
-    let (mut load, mut connection, mut next) = (Load::default(), None, At::now());
+    let (mut load, mut connection, mut next, mut was_refused) = (Load::default(), None, At::now(), false);
     while Instant::now() < until {
         if let Pace::Every(interval) = pace {
             sleep_until(next).await;
@@ -100,7 +105,9 @@ async fn ask_on(address: SocketAddr, pace: Pace, until: Instant) -> Load {
         if answer.is_err() {
             connection = None;
         }
-        load.add(answer, began.elapsed());
+        let is_refused = matches!(answer, Ok(429 | 503));
+        load.add(answer, was_refused, began.elapsed());
+        was_refused = is_refused && connection.is_some();
     }
     load
 }

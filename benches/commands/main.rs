@@ -92,7 +92,9 @@ fn measure(setup: &Setup, instance: &Instance) -> Fallible<()> {
     });
     let (flood, memory) = (flood?, memory.map_err(|_| "the watcher of the memory panicked")??);
     row(&format!("commands of {FLOOD} clients that never rest, answered"), &flood.created, flood.rate());
-    row("the same, refused with 429 or 503", &flood.refused, flood.refused.len() as f64 / flood.elapsed.as_secs_f64());
+    let rate = |latencies: &[Duration]| latencies.len() as f64 / flood.elapsed.as_secs_f64();
+    row("the same, refused with 429 or 503", &flood.refused, rate(&flood.refused));
+    row("the same, refused again to who comes again at once", &flood.refused_again, rate(&flood.refused_again));
     let after = client::load(instance.address(), CLIENTS, Pace::AtOnce, Duration::from_secs(2))?;
     row(&format!("{CLIENTS} clients, in the two seconds after"), &after.created, after.rate());
     let tenths: Vec<String> = memory.iter().map(|kib| (kib / 1024).to_string()).collect();

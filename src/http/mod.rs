@@ -23,6 +23,7 @@ mod members_route;
 mod openapi;
 mod outputs;
 mod percent;
+mod place;
 mod problem;
 mod query_problem;
 mod query_string;

@@ -4,18 +4,18 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Routes;
+use super::place::{Place, Places};
 use super::refusal::Refusals;
-use super::service::HttpService;
+use super::service::{ConnectionService, HttpService};
 use super::stalling::Stalling;
 use crate::metrics::Metrics;
 
@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 pub struct ServerSettings {
     /// Larger bodies are answered with 413.
     pub max_body_bytes: u64,
-    /// On more connections than these one request each is answered, with 429 but for [`OPERATOR_ROUTES`].
+    /// On more connections than these requests are answered with 429, but for [`OPERATOR_ROUTES`].
     pub max_connections: usize,
     /// A client that has not sent the headers of a request by then is cut; so is an idle one.
     pub header_timeout: Duration,
@@ -75,9 +75,7 @@ pub enum ServerError {
 /// Answered on any connection: who watches an instance must not take a full one for a dead one.
 pub const OPERATOR_ROUTES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// So many connections over the bound are answered at a time; further ones wait. With 64 the last of a flood of 1,500 waited a second for it.
-const MAX_SURPLUS: usize = 1_024;
-/// The time-outs of these: each takes the place of one that would be told to come again.
+/// The time-outs of connections over the bound: each takes the place of one that would be told to come again.
 const SURPLUS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many connections may wait to be accepted, where the system allows it. Behind the usual 128 the system drops the first packet of further
@@ -118,18 +116,16 @@ impl Server {
         let service = HttpService::new(table, metrics, self.settings.clone());
         let (drain, draining) = watch::channel(());
         let mut connections = JoinSet::new();
-        let slots = [self.settings.max_connections, MAX_SURPLUS].map(|count| Arc::new(Semaphore::new(count)));
+        let places = Places::new(self.settings.max_connections);
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => log_end(ended),
-                (stream, slot) = self.accept(&slots) => {
-                    let (service, settings) = match slot.is_surplus {
-                        true => (service.surplus(), self.settings.surplus()),
-                        false => (service.clone(), self.settings.clone()),
-                    };
-                    connections.spawn(connection(stream, slot, service, settings, draining.clone()));
+                (stream, place) = self.accept(&places) => {
+                    let settings = if place.is_surplus() { self.settings.surplus() } else { self.settings.clone() };
+                    let is_kept = place.is_kept;
+                    connections.spawn(connection(stream, service.of_connection(place), is_kept, settings, draining.clone()));
                 }
             }
         }
@@ -148,24 +144,12 @@ impl Server {
     }
 
     /// The next connection, once there is room for it.
-    async fn accept(&self, [slots, surplus]: &[Arc<Semaphore>; 2]) -> (TcpStream, Slot) {
+    async fn accept(&self, places: &Places) -> (TcpStream, Place) {
+        // Before a connection is there: as long as there is no room for it, it waits outside.
+        let place = places.free().await;
         loop {
-            // Before a connection is there: as long as there is no room for it, it waits outside.
-            let (permit, is_surplus) = tokio::select! {
-                biased;
-                permit = slots.clone().acquire_owned() => (permit, false),
-                permit = surplus.clone().acquire_owned() => (permit, true),
-            };
-            let permit = permit.expect("the semaphores are never closed");
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    // One may have ended meanwhile.
-                    let slot = match slots.clone().try_acquire_owned() {
-                        Ok(permit) if is_surplus => Slot { is_surplus: false, _permit: permit },
-                        _ => Slot { is_surplus, _permit: permit },
-                    };
-                    return (stream, slot);
-                }
+                Ok((stream, _)) => return (stream, place),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -197,24 +181,19 @@ impl ServerSettings {
     }
 }
 
-/// The place of a connection.
-struct Slot {
-    /// There was no other.
-    is_surplus: bool,
-    _permit: OwnedSemaphorePermit,
-}
-
 /// One connection from its first request to its last.
-async fn connection(stream: TcpStream, slot: Slot, service: HttpService, settings: ServerSettings, mut draining: watch::Receiver<()>) {
+async fn connection(
+    stream: TcpStream,
+    service: ConnectionService,
+    is_kept: bool,
+    settings: ServerSettings,
+    mut draining: watch::Receiver<()>,
+) {
     // Answers are written whole; there is nothing to gather.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Refusals::new(Stalling::new(stream, settings.write_timeout)));
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_header_size(LARGEST_HEAD_BYTES)
-        .keep_alive(!slot.is_surplus);
+    builder.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).max_header_size(LARGEST_HEAD_BYTES).keep_alive(is_kept);
     let mut serving = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
@@ -227,7 +206,6 @@ async fn connection(stream: TcpStream, slot: Slot, service: HttpService, setting
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(slot);
 }
 
 fn log_end(ended: Result<(), tokio::task::JoinError>) {

@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 use warp::http::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use warp::http::request::Parts;
 use warp::http::{Method, Request, StatusCode};
@@ -15,6 +17,7 @@ use warp::reply::Response;
 
 use super::body::{self, BodyFault, WholeBody};
 use super::percent::decode;
+use super::place::Place;
 use super::request_count::{self, RequestCount};
 use super::routes::{Endpoint, Found, PathParams, RouteTable};
 use super::server::{OPERATOR_ROUTES, ServerSettings};
@@ -25,12 +28,28 @@ use crate::metrics::Metrics;
 /// Longer paths with query strings are refused.
 const LONGEST_URI_BYTES: usize = 8_192;
 
+/// So long lie between two refusals on one connection, where its client asks again at once though it was told to come in a second: else a
+/// flood of such clients takes the time of those who are let in.
+const REFUSALS_APART: Duration = Duration::from_millis(100);
+
 /// Answers the requests of all connections. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct HttpService {
     inner: Arc<Inner>,
-    /// Of a connection over the bound.
-    is_surplus: bool,
+}
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(super) struct ConnectionService {
+    inner: Arc<Inner>,
+    connection: Arc<Connection>,
+}
+
+/// What is known of a connection.
+struct Connection {
+    place: Place,
+    /// When a request on it was refused last.
+    refused_at: Mutex<Option<Instant>>,
 }
 
 struct Inner {
@@ -42,31 +61,43 @@ struct Inner {
 impl HttpService {
     pub(super) fn new(routes: RouteTable, metrics: Metrics, settings: ServerSettings) -> Self {
         request_count::begin_at_zero(&metrics, routes.endpoints());
-        HttpService { inner: Arc::new(Inner { routes, metrics, settings }), is_surplus: false }
+        HttpService { inner: Arc::new(Inner { routes, metrics, settings }) }
     }
 
-    /// The same for a connection over the bound.
-    pub(super) fn surplus(&self) -> Self {
-        HttpService { is_surplus: true, ..self.clone() }
+    /// The same for one connection, which has this place.
+    pub(super) fn of_connection(&self, place: Place) -> ConnectionService {
+        ConnectionService { inner: self.inner.clone(), connection: Arc::new(Connection { place, refused_at: Mutex::new(None) }) }
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for HttpService {
+impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let HttpService { inner, is_surplus } = self.clone();
-        Box::pin(async move { Ok(inner.answer(request, is_surplus).await) })
+        let ConnectionService { inner, connection } = self.clone();
+        Box::pin(async move { Ok(inner.answer(request, &connection).await) })
+    }
+}
+
+impl Connection {
+    /// Until when the next refusal has to wait.
+    fn next_refusal(&self) -> Option<Instant> {
+        let refused_at = *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
+        refused_at.map(|at| at + REFUSALS_APART).filter(|next| *next > Instant::now())
+    }
+
+    fn note_refusal(&self) {
+        *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Incoming>, is_surplus: bool) -> Response {
+    async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response {
         let mut count = RequestCount::begin(self.metrics.clone(), request.method());
         let uri = request.uri().clone();
-        let mut response = match self.route(request, is_surplus, &mut count).await {
+        let mut response = match self.route(request, connection, &mut count).await {
             Ok(response) => response,
             Err(problem) => problem.answer(Some(uri.path())),
         };
@@ -79,9 +110,13 @@ impl Inner {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>, is_surplus: bool, count: &mut RequestCount) -> Result<Response, Problem> {
+    async fn route(&self, request: Request<Incoming>, connection: &Connection, count: &mut RequestCount) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
-        let (found, query) = match self.find(&head, is_surplus, count) {
+        let found = match self.find(&head, count) {
+            Ok((endpoint, params, query)) => self.admit(endpoint, connection).await.map(|()| (endpoint, params, query)),
+            Err(problem) => Err(problem),
+        };
+        let (endpoint, params, query) = match found {
             Ok(found) => found,
             Err(problem) => {
                 // Who waits for "100 Continue" has not sent it.
@@ -91,7 +126,6 @@ impl Inner {
                 return Err(problem);
             }
         };
-        let (endpoint, params) = found;
         let body = match is_too_large_and_unsent(&head, &body, self.settings.max_body_bytes) {
             true => Err(BodyFault::TooLarge),
             false => body::read(body, self.settings.max_body_bytes, self.settings.body_timeout).await,
@@ -101,7 +135,7 @@ impl Inner {
     }
 
     /// The route of a request, and its parameters, where it is to be answered.
-    fn find(&self, head: &Parts, is_surplus: bool, count: &mut RequestCount) -> Result<((&Endpoint, Params), Query), Problem> {
+    fn find(&self, head: &Parts, count: &mut RequestCount) -> Result<(&Endpoint, Params, Query), Problem> {
         let uri = &head.uri;
         if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_URI_BYTES {
             return Err(Problem::new(414, "uri-too-long", format!("path and query string may have {LONGEST_URI_BYTES} bytes")));
@@ -114,11 +148,7 @@ impl Inner {
             Found::Endpoint(endpoint, params) => {
                 count.set_route(endpoint.template.text);
                 let query = query.ok_or_else(|| Problem::validation_failed("the escapes of the query string must be UTF-8"))?;
-                if is_surplus && !OPERATOR_ROUTES.contains(&endpoint.template.text) {
-                    return Err(self.too_many_connections());
-                }
-                endpoint.admit()?;
-                Ok(((endpoint, params), query))
+                Ok((endpoint, params, query))
             }
             Found::OtherMethods(template, methods) => {
                 count.set_route(template);
@@ -126,6 +156,21 @@ impl Inner {
             }
             Found::Nothing => Err(Problem::new(404, "not-found", "there is nothing here")),
         }
+    }
+
+    /// Lets a request in where there is room, at once. So it is refused where there is none, but for one whose client was told the same just before.
+    async fn admit(&self, endpoint: &Endpoint, connection: &Connection) -> Result<(), Problem> {
+        let admitted = match OPERATOR_ROUTES.contains(&endpoint.template.text) || !connection.place.is_surplus() {
+            true => endpoint.admit(),
+            false => Err(self.too_many_connections()),
+        };
+        if admitted.is_err() {
+            if let Some(next) = connection.next_refusal() {
+                tokio::time::sleep_until(next).await;
+            }
+            connection.note_refusal();
+        }
+        admitted
     }
 
     fn too_many_connections(&self) -> Problem {
