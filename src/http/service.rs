@@ -30,7 +30,7 @@ const LONGEST_URI_BYTES: usize = 8_192;
 
 /// So long lie between two refusals on one connection, where its client asks again at once though it was told to come in a second: else a
 /// flood of such clients takes the time of those who are let in.
-const REFUSALS_APART: Duration = Duration::from_millis(100);
+const REFUSALS_APART: Duration = Duration::from_millis(250);
 
 /// Answers the requests of all connections. Cheap to clone.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ pub(super) struct ConnectionService {
 /// What is known of a connection.
 struct Connection {
     place: Place,
-    /// When a request on it was refused last.
+    /// When its last request was refused, if it was.
     refused_at: Mutex<Option<Instant>>,
 }
 
@@ -88,8 +88,8 @@ impl Connection {
         refused_at.map(|at| at + REFUSALS_APART).filter(|next| *next > Instant::now())
     }
 
-    fn note_refusal(&self) {
-        *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn note(&self, is_refused: bool) {
+        *self.refused_at.lock().unwrap_or_else(PoisonError::into_inner) = is_refused.then(Instant::now);
     }
 }
 
@@ -164,12 +164,12 @@ impl Inner {
             true => endpoint.admit(),
             false => Err(self.too_many_connections()),
         };
-        if admitted.is_err() {
-            if let Some(next) = connection.next_refusal() {
-                tokio::time::sleep_until(next).await;
-            }
-            connection.note_refusal();
+        if admitted.is_err()
+            && let Some(next) = connection.next_refusal()
+        {
+            tokio::time::sleep_until(next).await;
         }
+        connection.note(admitted.is_err());
         admitted
     }
 
