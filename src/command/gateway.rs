@@ -159,8 +159,8 @@ impl Commands {
         self.inner.waiting().len()
     }
 
-    /// Refuses a command of this type where [`Commands::send`] would for want of room: at once, before any work is done for it. What has room now
-    /// may have none then.
+    /// Refuses a command of this type when as many wait as may: at once, before any work is done for it. What has room now may have none in
+    /// [`Commands::send`].
     ///
     /// # Errors
     /// [`NotSent::Overloaded`], counted as the answer to the command.
@@ -244,7 +244,7 @@ impl Commands {
             return;
         }
         let Some(outcome) = record.value.and_then(|value| serde_json::from_slice::<Outcome>(value).ok()) else { return };
-        let Some(place) = outcome.request_id.as_ref().and_then(|id| self.inner.waiting().remove(id)) else { return };
+        let Some(place) = outcome.request_id.as_ref().and_then(|id| self.inner.leave(id)) else { return };
         let position = record.headers.last(POSITION_HEADER).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         // Who does not wait any more has been answered.
         let _ = place.tell.send(Told { outcome, position });
@@ -252,6 +252,13 @@ impl Commands {
 }
 
 impl Inner {
+    /// Gives a place in the table back, if it has not been given back yet.
+    fn leave(&self, request_id: &str) -> Option<Place> {
+        let place = self.waiting().remove(request_id);
+        place.iter().for_each(|_| self.metrics.end_wait());
+        place
+    }
+
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, Place>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -281,8 +288,7 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.inner.waiting().remove(&self.request_id);
-        self.inner.metrics.end_wait();
+        self.inner.leave(&self.request_id);
     }
 }
 

@@ -16,9 +16,8 @@ pub(super) struct Places {
 /// The place of one connection, free again when it is dropped.
 pub(super) struct Place {
     usual: Arc<Semaphore>,
+    surplus: Arc<Semaphore>,
     held: Mutex<Held>,
-    /// The connection may have more than one request: as long as there is room for others, that is cheaper than a new one for each refusal.
-    pub(super) is_kept: bool,
 }
 
 struct Held {
@@ -36,12 +35,12 @@ impl Places {
     pub(super) async fn free(&self) -> Place {
         let (permit, is_surplus) = tokio::select! {
             biased;
-            permit = self.usual.clone().acquire_owned() => (permit, false),
+            // While it waits for its connection it must not keep a usual one from a connection that is there.
             permit = self.surplus.clone().acquire_owned() => (permit, true),
+            permit = self.usual.clone().acquire_owned() => (permit, false),
         };
         let permit = permit.expect("the semaphores are never closed");
-        let is_kept = !is_surplus || self.surplus.available_permits() > MAX_SURPLUS / 2;
-        Place { usual: self.usual.clone(), held: Mutex::new(Held { is_surplus, _permit: permit }), is_kept }
+        Place { usual: self.usual.clone(), surplus: self.surplus.clone(), held: Mutex::new(Held { is_surplus, _permit: permit }) }
     }
 }
 
@@ -55,5 +54,10 @@ impl Place {
             *held = Held { is_surplus: false, _permit: permit };
         }
         held.is_surplus
+    }
+
+    /// Whether the connection may have more than one request: as long as there is room for others, that is cheaper than a new one for each refusal.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.is_surplus() || self.surplus.available_permits() > MAX_SURPLUS / 2
     }
 }

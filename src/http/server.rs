@@ -75,7 +75,7 @@ pub enum ServerError {
 /// Answered on any connection: who watches an instance must not take a full one for a dead one.
 pub const OPERATOR_ROUTES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// The time-outs of connections over the bound: each takes the place of one that would be told to come again.
+/// The time-outs of connections that began over the bound: each takes the place of one that would be told to come again.
 const SURPLUS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many connections may wait to be accepted, where the system allows it. Behind the usual 128 the system drops the first packet of further
@@ -124,7 +124,7 @@ impl Server {
                 Some(ended) = connections.join_next() => log_end(ended),
                 (stream, place) = self.accept(&places) => {
                     let settings = if place.is_surplus() { self.settings.surplus() } else { self.settings.clone() };
-                    let is_kept = place.is_kept;
+                    let is_kept = place.is_kept();
                     connections.spawn(connection(stream, service.of_connection(place), is_kept, settings, draining.clone()));
                 }
             }
@@ -172,12 +172,7 @@ impl ServerSettings {
     /// For a connection over the bound.
     fn surplus(&self) -> Self {
         let short = |timeout: Duration| timeout.min(SURPLUS_TIMEOUT);
-        ServerSettings {
-            header_timeout: short(self.header_timeout),
-            body_timeout: short(self.body_timeout),
-            write_timeout: short(self.write_timeout),
-            ..self.clone()
-        }
+        ServerSettings { header_timeout: short(self.header_timeout), write_timeout: short(self.write_timeout), ..self.clone() }
     }
 }
 

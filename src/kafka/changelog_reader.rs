@@ -1,18 +1,17 @@
 //! Reads the task log and changelogs on restore threads, and asks for stable offsets.
 //!
-//! It reads through the same queues as the data consumer. Where logs begin and end is asked of many at once, the true end with open
-//! transactions too.
+//! It reads through the same queues as the data consumer. The true end of a log, with open transactions, is asked by a second
+//! client under read_uncommitted.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::{ClientConfig, Offset as NativeOffset, TopicPartitionList};
+use rdkafka::{Offset as NativeOffset, TopicPartitionList};
 
 use super::data_consumer::{KafkaDataConsumer, KafkaMessage, names};
-use super::error::{from_code, from_kafka, from_native};
-use super::ffi::{self, Patience, Place, Places};
+use super::error::{from_code, from_kafka};
+use super::ffi;
 use super::settings::KafkaSettings;
 use crate::ports::{
     ChangelogReader, Chunk, DataConsumer, EachRow, Fetched, InputMessage, Located, LogBounds, LogRecord, PortError, PortErrorClass, Reached,
@@ -36,10 +35,16 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// Reads single partitions, read_committed.
 pub struct KafkaChangelogReader {
+    settings: KafkaSettings,
     open: HashMap<TopicPartition, Open>,
     taken: VecDeque<Fetched<KafkaMessage>>,
+    reader: Asking,
+    uncommitted: Option<Asking>,
+}
+
+/// A client, and whether it has asked anything yet.
+struct Asking {
     client: KafkaDataConsumer,
-    /// The client has asked something.
     has_asked: bool,
 }
 
@@ -56,7 +61,11 @@ impl KafkaChangelogReader {
     /// # Errors
     /// `Fatal` when librdkafka refuses the settings.
     pub fn new(settings: &KafkaSettings) -> Result<Self, PortError> {
-        Self::with_config(&settings.changelog_reader(), format!("{}/changelog", settings.member_name()))
+        let reader = KafkaDataConsumer::with_config(&settings.changelog_reader(), format!("{}/changelog", settings.member_name()))?;
+        let mut reader = Self::with_reader(settings, reader);
+        // It will be needed, and connects while other things are done.
+        reader.uncommitted()?;
+        Ok(reader)
     }
 
     /// A reader for the members topic, which is followed for as long as the instance runs.
@@ -64,7 +73,8 @@ impl KafkaChangelogReader {
     /// # Errors
     /// `Fatal` when librdkafka refuses the settings.
     pub fn for_members(settings: &KafkaSettings) -> Result<Self, PortError> {
-        Self::with_config(&settings.members_reader(), format!("{}/members", settings.member_name()))
+        let reader = KafkaDataConsumer::with_config(&settings.members_reader(), format!("{}/members", settings.member_name()))?;
+        Ok(Self::with_reader(settings, reader))
     }
 
     /// A reader of single records, wherever they stand.
@@ -72,12 +82,22 @@ impl KafkaChangelogReader {
     /// # Errors
     /// `Fatal` when librdkafka refuses the settings.
     pub fn for_records(settings: &KafkaSettings) -> Result<Self, PortError> {
-        Self::with_config(&settings.record_reader(), format!("{}/records", settings.member_name()))
+        let reader = KafkaDataConsumer::with_config(&settings.record_reader(), format!("{}/records", settings.member_name()))?;
+        Ok(Self::with_reader(settings, reader))
     }
 
-    fn with_config(config: &ClientConfig, name: String) -> Result<Self, PortError> {
-        let client = KafkaDataConsumer::with_config(config, name)?;
-        Ok(KafkaChangelogReader { open: HashMap::new(), taken: VecDeque::new(), client, has_asked: false })
+    fn with_reader(settings: &KafkaSettings, reader: KafkaDataConsumer) -> Self {
+        let reader = Asking { client: reader, has_asked: false };
+        KafkaChangelogReader { settings: settings.clone(), open: HashMap::new(), taken: VecDeque::new(), reader, uncommitted: None }
+    }
+
+    fn uncommitted(&mut self) -> Result<&mut Asking, PortError> {
+        if self.uncommitted.is_none() {
+            let name = format!("{}/watermarks", self.settings.member_name());
+            let client = KafkaDataConsumer::with_config(&self.settings.high_watermarks(), name)?;
+            self.uncommitted = Some(Asking { client, has_asked: false });
+        }
+        Ok(self.uncommitted.as_mut().expect("it was just made"))
     }
 
     /// As [`ChangelogReader::committed`]; waits for transactions that are pending, which a broker gives up when they are overdue.
@@ -109,7 +129,7 @@ impl KafkaChangelogReader {
         };
         let (mut records, mut bytes, mut told_end) = (0, 0, false);
         while bytes < max_bytes {
-            match self.client.fetch(partition, BATCH_RECORDS, &mut self.taken) {
+            match self.reader.client.fetch(partition, BATCH_RECORDS, &mut self.taken) {
                 Ok(0) => break,
                 Ok(_) => {}
                 // What was handed out counts; a failure that lasts comes again.
@@ -141,6 +161,23 @@ fn size_bytes(message: &KafkaMessage) -> usize {
     message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)
 }
 
+/// First and last offset as a client sees them: the last is the stable one under read_committed.
+fn watermarks(asking: &mut Asking, partition: &TopicPartition) -> Result<(Offset, Offset), PortError> {
+    const OPERATION: &str = "ask where a log begins and ends";
+    let consumer = &asking.client;
+    consumer.serve()?;
+    if !asking.has_asked {
+        // A new client drops its first connection, and what was asked through it, when it has learnt the brokers' ids. Watermarks would be
+        // asked again half a second later.
+        asking.has_asked = (0..FIRST_ASKS).any(|_| consumer.client().fetch_metadata(Some(&partition.topic), MAX_FIRST_ASK).is_ok());
+    }
+    consumer
+        .client()
+        .fetch_watermarks(&partition.topic, partition.partition, MAX_ASK / 2)
+        .map(|(low, high)| (Offset(low), Offset(high)))
+        .map_err(|error| explained(consumer, from_kafka(OPERATION, &partition.to_string(), &error)))
+}
+
 /// A failed question; a time-out also says what the client complained about last.
 fn explained(consumer: &KafkaDataConsumer, mut error: PortError) -> PortError {
     if let Err(broken) = consumer.serve() {
@@ -154,16 +191,19 @@ fn explained(consumer: &KafkaDataConsumer, mut error: PortError) -> PortError {
 
 impl KafkaChangelogReader {
     /// The group's committed offsets, in the order of the partitions.
-    fn committed_of(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Result<Option<Offset>, PortError>>, PortError> {
+    fn committed_of(
+        &mut self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Result<Option<Offset>, PortError>>, PortError> {
         const OPERATION: &str = "read the committed offset";
-        self.client.serve()?;
+        self.reader.client.serve()?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(checked(OPERATION, partition)?, partition.partition);
         }
-        let timeout = if partitions.len() > 1 { MAX_ASK_TOGETHER } else { MAX_ASK };
-        ffi::committed(&**self.client.client(), &mut list, timeout)
-            .map_err(|code| explained(&self.client, from_code(OPERATION, &names(partitions), code)))?;
+        ffi::committed(self.reader.client.client(), &mut list, timeout)
+            .map_err(|code| explained(&self.reader.client, from_code(OPERATION, &names(partitions), code)))?;
         let answer = |partition: &TopicPartition| {
             let fault = |detail: String| PortError::new(PortErrorClass::Fatal, OPERATION, format!("{partition}: {detail}"));
             let element = list
@@ -179,57 +219,6 @@ impl KafkaChangelogReader {
         };
         Ok(partitions.iter().map(answer).collect())
     }
-
-    /// Where logs begin and end, in the order of the partitions.
-    fn bounds_of(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Result<LogBounds, PortError>>, PortError> {
-        let [starts, stable_ends] = self.places(partitions, [Place::Start, Place::StableEnd])?;
-        // Asked last, so that they lie behind the stable ends.
-        let [ends] = self.places(partitions, [Place::End])?;
-        let bounds = starts.into_iter().zip(stable_ends).zip(ends).map(|((start, stable_end), end)| {
-            let (start, stable_end, end) = (start?, stable_end?, end?);
-            Ok(LogBounds { start, stable_end, end: end.max(stable_end) })
-        });
-        Ok(bounds.collect())
-    }
-
-    fn places<const N: usize>(
-        &mut self,
-        partitions: &[TopicPartition],
-        places: [Place; N],
-    ) -> Result<[Vec<Result<Offset, PortError>>; N], PortError> {
-        const OPERATION: &str = "ask where a log begins and ends";
-        let asked: Vec<(&str, i32)> =
-            partitions.iter().map(|at| Ok((checked(OPERATION, at)?, at.partition))).collect::<Result<_, PortError>>()?;
-        let Some((first, _)) = asked.first() else { return Ok([const { Vec::new() }; N]) };
-        self.client.serve()?;
-        if !self.has_asked {
-            // A new client drops its first connection, and what was asked through it, when it has learnt the brokers' ids. It would be asked
-            // again half a second later.
-            self.has_asked = (0..FIRST_ASKS).any(|_| self.client.client().fetch_metadata(Some(first), MAX_FIRST_ASK).is_ok());
-        }
-        let patience = Patience { timeout: MAX_ASK / 2, is_over: &|| false };
-        let told = match ffi::list_offsets(self.client.client(), &asked, places, &patience) {
-            Ok(told) => told,
-            // No leader of any of them: this call says why.
-            Err(error) if error.code == RDKafkaErrorCode::NoEnt => {
-                let known = self.client.client().fetch_watermarks(first, asked[0].1, MAX_ASK / 2);
-                let failure =
-                    known.map_or_else(|error| from_kafka(OPERATION, &names(partitions), &error), |_| no_leader(OPERATION, partitions));
-                return Err(explained(&self.client, failure));
-            }
-            Err(error) => return Err(explained(&self.client, from_native(OPERATION, &names(partitions), &error))),
-        };
-        let of_each = |places: Places| {
-            let named = places.into_iter().zip(partitions);
-            named.map(|(place, at)| place.map(Offset).map_err(|code| from_code(OPERATION, &at.to_string(), code))).collect()
-        };
-        Ok(told.map(of_each))
-    }
-}
-
-/// For a question about one partition.
-fn only<T>(mut answers: Vec<Result<T, PortError>>) -> Result<T, PortError> {
-    answers.pop().expect("an answer for each partition")
 }
 
 /// A topic's name; librdkafka's lists take no nul.
@@ -240,38 +229,44 @@ fn checked<'a>(operation: &'static str, partition: &'a TopicPartition) -> Result
     }
 }
 
-fn no_leader(operation: &'static str, partitions: &[TopicPartition]) -> PortError {
-    PortError::new(PortErrorClass::Retriable, operation, format!("{}: there is no leader", names(partitions)))
-}
-
 impl ChangelogReader for KafkaChangelogReader {
     fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Offset>, PortError> {
-        only(self.committed_of(std::slice::from_ref(partition))?)
+        self.committed_of(std::slice::from_ref(partition), MAX_ASK)?.pop().expect("an answer for each partition")
     }
 
     fn bounds(&mut self, partition: &TopicPartition) -> Result<LogBounds, PortError> {
-        only(self.bounds_of(std::slice::from_ref(partition))?)
+        let (start, stable_end) = watermarks(&mut self.reader, partition)?;
+        // Asked last, so that it lies behind the stable end.
+        let (_, end) = watermarks(self.uncommitted()?, partition)?;
+        Ok(LogBounds { start, stable_end, end: end.max(stable_end) })
     }
 
+    /// The offsets are asked for together.
     fn locate(&mut self, partitions: &[TopicPartition]) -> Vec<Result<Located, PortError>> {
-        let together = self.committed_of(partitions).and_then(|committed| Ok(committed.into_iter().zip(self.bounds_of(partitions)?)));
-        match together {
-            Ok(answers) => answers.map(|(committed, bounds)| Ok(Located { committed: committed?, bounds: bounds? })).collect(),
-            Err(error) if partitions.len() <= 1 => partitions.iter().map(|_| Err(error.clone())).collect(),
-            // One fails the whole question: for example an offset that is pending.
-            Err(_) => partitions.iter().flat_map(|one| self.locate(std::slice::from_ref(one))).collect(),
-        }
+        let timeout = if partitions.len() > 1 { MAX_ASK_TOGETHER } else { MAX_ASK };
+        let committed = match self.committed_of(partitions, timeout) {
+            Ok(answers) => answers,
+            // One fails the whole question, for example an offset that is pending: the first is asked about alone, the others when their turn comes.
+            Err(error) => {
+                let first = partitions.iter().take(1).filter(|_| partitions.len() > 1).map(|one| self.committed(one));
+                let first: Vec<_> = first.collect();
+                let others = partitions.len() - first.len();
+                first.into_iter().chain((0..others).map(|_| Err(error.clone()))).collect()
+            }
+        };
+        let located = |(committed, partition)| Ok(Located { committed: committed?, bounds: self.bounds(partition)? });
+        committed.into_iter().zip(partitions).map(located).collect()
     }
 
     fn open(&mut self, partition: &TopicPartition, from: Offset) -> Result<Offset, PortError> {
-        let [start] = self.places(std::slice::from_ref(partition), [Place::Start])?;
-        let from = from.max(only(start)?);
+        let (start, _) = watermarks(&mut self.reader, partition)?;
+        let from = from.max(start);
         self.open_within(partition, from)?;
         Ok(from)
     }
 
     fn open_within(&mut self, partition: &TopicPartition, from: Offset) -> Result<(), PortError> {
-        self.client.assign(&[(partition.clone(), from)])?;
+        self.reader.client.assign(&[(partition.clone(), from)])?;
         self.open.insert(partition.clone(), Open { position: from, at_end: false });
         Ok(())
     }
@@ -294,7 +289,7 @@ impl ChangelogReader for KafkaChangelogReader {
             if reached.records > 0 || reached.told_end || remaining.is_zero() {
                 return Ok(Chunk { records, position: reached.position, at_end: reached.at_end });
             }
-            self.client.wait(remaining)?;
+            self.reader.client.wait(remaining)?;
         }
     }
 
@@ -308,12 +303,12 @@ impl ChangelogReader for KafkaChangelogReader {
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
-        self.client.wait(at_most)
+        self.reader.client.wait(at_most)
     }
 
     fn close(&mut self, partition: &TopicPartition) {
         if self.open.remove(partition).is_some()
-            && let Err(error) = self.client.unassign(std::slice::from_ref(partition))
+            && let Err(error) = self.reader.client.unassign(std::slice::from_ref(partition))
         {
             // Only a broken client refuses; its next call says so.
             tracing::warn!("{error}");

@@ -101,7 +101,7 @@ impl KafkaDataConsumer {
         Ok(KafkaDataConsumer { assigned: HashMap::new(), pointers: Pointers::default(), parker, events, client })
     }
 
-    pub(super) fn client(&self) -> &Arc<NativeClient<ClientLog>> {
+    pub(super) fn client(&self) -> &NativeClient<ClientLog> {
         &self.client
     }
 

@@ -8,7 +8,6 @@
 mod consume;
 mod describe;
 mod event;
-mod list_offsets;
 mod message;
 mod offsets;
 mod produce;
@@ -31,7 +30,6 @@ use rdkafka::types::{RDKafka, RDKafkaConsumerGroupMetadata, RDKafkaRespErr};
 pub(super) use self::consume::{assign, commit, committed, consumer_client, unassign};
 pub(super) use self::describe::{describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
-pub(super) use self::list_offsets::{Place, Places, list_offsets};
 pub(super) use self::message::NativeMessage;
 pub(super) use self::offsets::delete_offsets;
 pub(super) use self::produce::{Step, Topic, connect, producer_client, purge, send_now, transaction};

@@ -171,6 +171,13 @@ impl KafkaSettings {
         ])
     }
 
+    /// A client that asks for high watermarks only.
+    pub(super) fn high_watermarks(&self) -> ClientConfig {
+        let mut config = self.consumer(&[]);
+        config.set("isolation.level", "read_uncommitted");
+        config
+    }
+
     /// The transactional producer.
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.plain_producer();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -147,13 +148,13 @@ async fn connections_over_the_cap_are_told_at_once_to_come_again() {
 
     // Also one with a body, which is read and thrown away, so that the answer arrives.
     let mut third = Client::to(running.address).await;
+    let began = Instant::now();
     let refused = third.post("/length", "text/plain", "four").await;
     refused.assert_problem(429, "overloaded", "/length");
     assert_eq!(refused.header("retry-after"), Some("1"));
     // Who does not come again in a second but at once waits a little for the same answer; who keeps still is cut.
-    let (asked, refused) = (Instant::now(), third.ask("GET", "/hello").await);
-    refused.assert_problem(429, "overloaded", "/hello");
-    assert!(asked.elapsed() > Duration::from_millis(50), "{:?}", asked.elapsed());
+    third.ask("GET", "/hello").await.assert_problem(429, "overloaded", "/hello");
+    assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
     assert_eq!(tokio::time::timeout(PATIENCE, third.rest()).await.expect("cut in time"), "");
     // Whoever watches the instance sees that it lives.
     assert_eq!(Client::to(running.address).await.ask("GET", "/livez").await.body, "alive");
@@ -177,7 +178,10 @@ async fn more_than_can_be_told_so_wait_their_turn() {
     let running = Running::start(routes(), ServerSettings { max_connections: 1, header_timeout: Duration::from_secs(60), ..quick() }).await;
     let mut first = Client::to(running.address).await;
     assert_eq!(first.ask("GET", "/hello").await.body, "hello");
-    // They say nothing, and are cut.
+    // They say nothing, and are cut. Each takes two files here.
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).expect("as many as are allowed");
     let mut silent = Vec::new();
     for _ in 0..1_100 {
         silent.push(Client::to(running.address).await);
@@ -281,19 +285,22 @@ async fn who_is_not_admitted_is_refused_before_the_body_is_read_and_the_filter_r
     let running = Running::start(routes().admitted_by(|| Ok(())).post("/room", length()).admitted_by(admission), quick()).await;
     let mut client = Client::to(running.address).await;
     // A body that would be too large is none of our business.
+    let began = Instant::now();
     let refused = client.post("/room", "text/plain", &"x".repeat(101)).await;
     refused.assert_problem(429, "overloaded", "/room");
     assert_eq!(refused.header("retry-after"), Some("1"));
     // The connection is in order. Asked again at once, the same is told a little later.
-    let asked = Instant::now();
     client.post("/room", "text/plain", "four").await.assert_problem(429, "overloaded", "/room");
-    let later = asked.elapsed();
-    assert!(later > Duration::from_millis(125), "{later:?}");
+    assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
     // What has room does not wait, and then the next refusal does not either.
-    let asked = Instant::now();
-    assert_eq!(client.post("/length", "text/plain", "four").await.body, "4");
-    client.post("/room", "text/plain", "four").await.assert_problem(429, "overloaded", "/room");
-    assert!(asked.elapsed() < later, "{:?}", asked.elapsed());
+    let mut soonest = Duration::MAX;
+    for _ in 0..5 {
+        let asked = Instant::now();
+        assert_eq!(client.post("/length", "text/plain", "four").await.body, "4");
+        client.post("/room", "text/plain", "four").await.assert_problem(429, "overloaded", "/room");
+        soonest = soonest.min(asked.elapsed());
+    }
+    assert!(soonest < Duration::from_millis(250), "{soonest:?}");
     // Who asks first is told before anything was sent.
     client.send("POST /room HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
     client.reply().await.assert_problem(429, "overloaded", "/room");
@@ -301,13 +308,17 @@ async fn who_is_not_admitted_is_refused_before_the_body_is_read_and_the_filter_r
     let mut client = Client::to(running.address).await;
     assert_eq!(client.post("/room", "text/plain", "four").await.body, "4");
     let counted = running.series("viewmill_http_requests_total{code=\"429\",method=\"POST\",route=\"/room\"}");
-    assert_eq!(counted, [r#"viewmill_http_requests_total{code="429",method="POST",route="/room"} 4"#]);
+    assert_eq!(counted, [r#"viewmill_http_requests_total{code="429",method="POST",route="/room"} 8"#]);
 }
 
 /// One thread, which does not get to accept anything meanwhile: all of them wait in the system.
 #[tokio::test]
 async fn connections_that_come_all_at_once_are_not_dropped() {
     let running = Running::start(routes(), quick()).await;
+    let may_wait = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok().and_then(|text| text.trim().parse().ok());
+    if may_wait.is_some_and(|count: u32| count < 600) {
+        return;
+    }
     let connect = |_| TcpStream::connect_timeout(&running.address, Duration::from_millis(900)).expect("it waits to be accepted");
     let many: Vec<TcpStream> = (0..600).map(connect).collect();
     drop(many);

@@ -49,7 +49,7 @@ fn too_many_connections(asker: &mut Asker, instance: &Instance) {
     let mut taken = Vec::new();
     eventually("all connections are taken", || {
         taken.push(instance.client());
-        taken.retain_mut(|client: &mut HttpClient| client.get("/livez").is_ok_and(|answer| answer.header("connection") != Some("close")));
+        taken.retain_mut(|client: &mut HttpClient| client.get("/v1/tasks").is_ok_and(|answer| answer.status == 200));
         (taken.len() == MAX_CONNECTIONS).then_some(())
     });
     let refuses = asker.document.routes_with(429, "overloaded");
