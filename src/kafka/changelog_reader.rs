@@ -164,6 +164,7 @@ fn size_bytes(message: &KafkaMessage) -> usize {
 /// First and last offset as a client sees them: the last is the stable one under read_committed.
 fn watermarks(asking: &mut Asking, partition: &TopicPartition) -> Result<(Offset, Offset), PortError> {
     const OPERATION: &str = "ask where a log begins and ends";
+    checked(OPERATION, partition)?;
     let consumer = &asking.client;
     consumer.serve()?;
     if !asking.has_asked {
