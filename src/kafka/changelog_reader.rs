@@ -249,10 +249,8 @@ impl ChangelogReader for KafkaChangelogReader {
             Ok(answers) => answers,
             // One fails the whole question, for example an offset that is pending: the first is asked about alone, the others when their turn comes.
             Err(error) => {
-                let first = partitions.iter().take(1).filter(|_| partitions.len() > 1).map(|one| self.committed(one));
-                let first: Vec<_> = first.collect();
-                let others = partitions.len() - first.len();
-                first.into_iter().chain((0..others).map(|_| Err(error.clone()))).collect()
+                let mut alone = |at, one| if at == 0 && partitions.len() > 1 { self.committed(one) } else { Err(error.clone()) };
+                partitions.iter().enumerate().map(|(at, one)| alone(at, one)).collect()
             }
         };
         let located = |(committed, partition)| Ok(Located { committed: committed?, bounds: self.bounds(partition)? });

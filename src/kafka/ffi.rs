@@ -11,7 +11,6 @@ mod event;
 mod message;
 mod offsets;
 mod produce;
-mod question;
 mod queue;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -28,12 +27,11 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::{RDKafka, RDKafkaConsumerGroupMetadata, RDKafkaRespErr};
 
 pub(super) use self::consume::{assign, commit, committed, consumer_client, unassign};
-pub(super) use self::describe::{describe_group, describe_topics};
+pub(super) use self::describe::{Patience, describe_group, describe_topics};
 pub(super) use self::event::{Delivery, Event};
 pub(super) use self::message::NativeMessage;
 pub(super) use self::offsets::delete_offsets;
 pub(super) use self::produce::{Step, Topic, connect, producer_client, purge, send_now, transaction};
-pub(super) use self::question::Patience;
 pub(super) use self::queue::{Pointers, Queue};
 
 /// A client of librdkafka.

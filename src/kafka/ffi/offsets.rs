@@ -9,7 +9,7 @@ use rdkafka::bindings::rd_kafka_admin_op_t as Operation;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::{RDKafkaAdminOptions, RDKafkaQueue};
 
-use super::question::{answer, code_of, failed, unexpected};
+use super::describe::{answer, code_of, failed, unexpected};
 use super::{NativeClient, NativeError, Patience, error_code};
 
 /// Removes the committed offsets of these partitions, as far as there are any; answers the first fault that is told of the group or of one of them. Kafka refuses it
